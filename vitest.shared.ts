@@ -1,0 +1,11 @@
+import { defineConfig, type ViteUserConfig } from "vitest/config";
+
+/**
+ * What every package's vitest.config.ts starts from: workspace packages are
+ * resolved to their TypeScript source, so unit tests need no build.
+ */
+export const sharedConfig: ViteUserConfig = defineConfig({
+  resolve: { conditions: ["@ls/source"] },
+  ssr: { resolve: { conditions: ["@ls/source"], externalConditions: ["@ls/source"] } },
+  test: { environment: "node", include: ["src/**/*.test.ts", "test/**/*.test.ts"], testTimeout: 30_000 },
+});
