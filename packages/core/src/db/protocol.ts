@@ -74,13 +74,24 @@ export interface AttachRequest {
 export interface EngineRequests {
   /** Takes the lock, sweeps temp files, loads position and table. Rejects with `LS_LOCKED`, `LS_SECOND_SQLITE`, … */
   open: { params: undefined; result: EngineOpened };
-  /** Replaces the damaged newest staged file by bytes fetched from the destination (verified before use). */
-  putStaged: { params: { txid: TXID; bytes: Uint8Array }; result: { accepted: boolean } };
+  /**
+   * Replaces the damaged newest staged file by the one fetched from the destination, chunk by chunk in order, with bounded memory.
+   * The call with `final` verifies the whole file: `accepted` is true only then and only when the file is good; a file that
+   * is not good is dropped, and `dropDamaged` is what remains.
+   */
+  putStaged: { params: { txid: TXID; chunk: Uint8Array; final: boolean }; result: { accepted: boolean } };
   /** Gives up on the damaged newest staged file: the position falls back one, continuity needs a base. */
   dropDamaged: { params: { txid: TXID }; result: undefined };
-  /** Proves continuity (or diffs, or cuts an image) and starts capturing. */
+  /**
+   * Proves continuity (or diffs, or cuts an image) and starts capturing. Staged files at or below `remoteTXID` count as
+   * acknowledged. A remote position above the local one means: continue after it (the caller decided that); a staged file
+   * that the destination lacks but that is gone locally means: rebase on the destination's state. Both need a base.
+   */
   attach: { params: AttachRequest; result: AttachOutcome };
-  /** Cuts what is committed now; the TXID that holds all of it. Rejects with `LS_NOT_READY`. */
+  /**
+   * Cuts what is committed now; the TXID that holds all of it. Rejects with `LS_NOT_READY` while there is nothing attached,
+   * `LS_DISK_FULL` or (retryable) `LS_STORAGE_UNAVAILABLE` while cutting is paused.
+   */
   sync: { params: undefined; result: { txid: TXID } };
   /** Tries to fold the WAL into the database file and have it restart. */
   checkpoint: { params: undefined; result: { walFrames: number; checkpointedFrames: number } };
@@ -88,7 +99,10 @@ export interface EngineRequests {
   probe: { params: undefined; result: { txid: TXID; dirty: boolean } };
   /** The destination holds this file: it may be deleted locally when nothing else needs it. */
   acknowledge: { params: { txid: TXID }; result: undefined };
-  /** Last cut (unless `discard`), page table, then every handle is released. Idempotent. */
+  /**
+   * Last cut (unless `discard`), page table, then every handle is released, also when the cut fails (it rejects after that).
+   * Idempotent; `discard: true` while a close is running makes that one give up its cut.
+   */
   close: { params: { discard: boolean }; result: { txid: TXID } };
 }
 
@@ -99,9 +113,13 @@ export type EngineEvent =
   | { readonly type: "staged"; readonly file: StagedFile }
   /** Commits were seen that no staged file holds yet; `sinceMs` = when the oldest was first seen. */
   | { readonly type: "dirty"; readonly sinceMs: number }
+  /** The database can be replicated now: call `attach` (also after a `not-ready` while running). */
   | { readonly type: "ready" }
+  /** The database cannot be replicated (any more); the engine looks again by itself until it is `ready`. */
   | { readonly type: "not-ready"; readonly reason: NotReadyReason }
-  /** Continuity was lost while running; a new `attach` is needed. */
+  /** Continuity was lost while running, and repaired without help: the differing pages (or an image) were cut. */
+  | { readonly type: "continued"; readonly by: ContinuedBy; readonly reason: string; readonly txid: TXID; readonly differingPages?: number; readonly pageCount?: number }
+  /** Continuity was lost while running, and the local page table cannot repair it; a new `attach` is needed. */
   | { readonly type: "detached"; readonly reason: string }
   | { readonly type: "paused"; readonly reason: "staged-full" | "disk-full"; readonly stagedBytes: number }
   | { readonly type: "resumed" }
