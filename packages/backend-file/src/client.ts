@@ -1,0 +1,149 @@
+import { readdir, rm, stat, unlink } from "node:fs/promises";
+import { dirname, join, parse, resolve } from "node:path";
+import type {
+  CallOptions,
+  InitOptions,
+  ListOptions,
+  LTXFileInfo,
+  LTXFileRef,
+  OpenOptions,
+  ReplicaClient,
+  ReplicaClientCapabilities,
+  WriteOptions,
+} from "@ls/core/backend-kit";
+import { ALL_LEVELS, LSError, rejectUnknownOptions } from "@ls/core/backend-kit";
+import { ensureDirectory, type Ownership, ownershipOf } from "./directory.js";
+import { errorCode, storageError } from "./errors.js";
+import { isTempName, levelDirectory, ltxFilePath } from "./layout.js";
+import { listLevel } from "./list.js";
+import { readFileRange } from "./read-file.js";
+import { conflict, exists, writeFileAtomically } from "./write-file.js";
+
+/** Temporary files older than this belong to nobody who still writes them. */
+const STALE_TEMP_MS = 60 * 60 * 1000;
+
+export interface FileReplicaClientOptions {
+  /** Directory that holds the replica; created by the first write. Relative paths are resolved now. */
+  readonly path: string;
+}
+
+/**
+ * A replica in a directory, in upstream's layout. Files appear complete and durable, with the LTX header's time as their
+ * mtime. Reading never changes anything; {@link init} and the first write remove temporary files that a crash left an hour ago or longer.
+ */
+export class FileReplicaClient implements ReplicaClient {
+  readonly type: string = "file";
+  readonly capabilities: ReplicaClientCapabilities = { createOnly: true, rawKeys: false, orderedSeek: false, timestamps: "listing" };
+  /** Absolute path of the replica's directory. */
+  readonly path: string;
+  #ownership: Ownership = ownershipOf(undefined);
+  #swept: Promise<void> | undefined;
+  /** Level directories that exist durably. */
+  readonly #ensured: Set<string> = new Set();
+
+  /** @throws LSError `LS_INVALID_OPTION` for an unknown option or an empty path. */
+  constructor(options: FileReplicaClientOptions) {
+    rejectUnknownOptions("FileReplicaClient", options, ["path"]);
+    if (typeof options.path !== "string" || options.path === "" || options.path.includes("\0")) {
+      throw new LSError("LS_INVALID_OPTION", "FileReplicaClient: path must name a directory", { details: { option: "path" } });
+    }
+    this.path = resolve(options.path);
+  }
+
+  async init(options: InitOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted();
+    if (options.owner !== undefined) this.#ownership = ownershipOf(options.owner);
+    this.#swept ??= this.#sweepTempFiles().catch((error: unknown) => {
+      this.#swept = undefined;
+      throw error;
+    });
+    await this.#swept;
+  }
+
+  async *ltxFiles(level: number, options: ListOptions = {}): AsyncGenerator<LTXFileInfo, void, undefined> {
+    options.signal?.throwIfAborted();
+    yield* listLevel({
+      root: this.path,
+      level,
+      seek: options.seek ?? 0n,
+      fromHeaders: options.accurateTimestamps ?? false,
+      signal: options.signal,
+    });
+  }
+
+  async *openLTXFile(ref: LTXFileRef, options: OpenOptions = {}): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
+    yield* readFileRange(ltxFilePath(this.path, ref), ref, { offset: options.offset ?? 0, size: options.size ?? 0, signal: options.signal });
+  }
+
+  async writeLTXFile(ref: LTXFileRef, data: AsyncIterable<Uint8Array>, options: WriteOptions = {}): Promise<LTXFileInfo> {
+    const path = ltxFilePath(this.path, ref);
+    await this.init({ signal: options.signal });
+    const createOnly = options.createOnly ?? false;
+    if (createOnly && (await exists(path))) throw conflict(path);
+    await this.#ensureLevel(dirname(path));
+    try {
+      const { size, timestampMs } = await writeFileAtomically(path, data, this.#ownership, { createOnly, signal: options.signal });
+      return { level: ref.level, minTXID: ref.minTXID, maxTXID: ref.maxTXID, size, createdAt: new Date(timestampMs) };
+    } catch (error) {
+      // Someone may have removed the directory; the next write makes it again.
+      this.#ensured.delete(dirname(path));
+      throw error;
+    }
+  }
+
+  async deleteLTXFiles(refs: readonly LTXFileRef[], options: CallOptions = {}): Promise<void> {
+    const failures: Error[] = [];
+    for (const ref of refs) {
+      options.signal?.throwIfAborted();
+      const path = ltxFilePath(this.path, ref);
+      await unlink(path).catch((error: unknown) => {
+        if (errorCode(error) !== "ENOENT") failures.push(storageError(error, "delete", path));
+      });
+    }
+    if (failures.length > 0) throw new AggregateError(failures, `${failures.length} of ${refs.length} LTX files could not be deleted`);
+  }
+
+  /** Removes the replica's directory with everything in it. @throws LSError `LS_STORAGE_DENIED` for the root of a file system. */
+  async deleteAll(options: CallOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted();
+    if (this.path === parse(this.path).root) {
+      throw new LSError("LS_STORAGE_DENIED", `${this.path} is a whole file system; delete its replica by hand`, { details: { path: this.path } });
+    }
+    this.#ensured.clear();
+    try {
+      await rm(this.path, { recursive: true, force: true });
+    } catch (error) {
+      throw storageError(error, "delete", this.path);
+    }
+  }
+
+  async close(): Promise<void> {
+    // Nothing is held between calls.
+  }
+
+  async #ensureLevel(directory: string): Promise<void> {
+    if (this.#ensured.has(directory)) return;
+    try {
+      await ensureDirectory(directory, this.path, this.#ownership);
+    } catch (error) {
+      throw storageError(error, "create", directory);
+    }
+    this.#ensured.add(directory);
+  }
+
+  /** The age is taken from ctime: a finished temporary file carries the mtime of its transaction. */
+  async #sweepTempFiles(): Promise<void> {
+    const oldest = Date.now() - STALE_TEMP_MS;
+    for (const level of ALL_LEVELS) {
+      const directory = levelDirectory(this.path, level);
+      try {
+        for (const name of (await readdir(directory)).filter(isTempName)) {
+          const path = join(directory, name);
+          if ((await stat(path)).ctimeMs < oldest) await unlink(path);
+        }
+      } catch (error) {
+        if (errorCode(error) !== "ENOENT") throw storageError(error, "clean", directory);
+      }
+    }
+  }
+}

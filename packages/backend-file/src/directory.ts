@@ -1,0 +1,63 @@
+import { chmod, chown, mkdir, open } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { FileOwner } from "@ls/core/backend-kit";
+import { errorCode } from "./errors.js";
+
+/** Mode and owner of what is created; `owner` as the source database's, else private to this user. */
+export interface Ownership {
+  readonly fileMode: number;
+  readonly directoryMode: number;
+  readonly uid: number | undefined;
+  readonly gid: number | undefined;
+}
+
+/** Who may read the database may read its replica: a directory gets the search bit wherever the file has the read bit. */
+export function ownershipOf(owner: FileOwner | undefined): Ownership {
+  if (owner === undefined) return { fileMode: 0o600, directoryMode: 0o700, uid: undefined, gid: undefined };
+  const fileMode = owner.mode & 0o777;
+  return { fileMode, directoryMode: 0o700 | fileMode | ((fileMode & 0o444) >> 2), uid: owner.uid, gid: owner.gid };
+}
+
+/**
+ * Makes `path`, which lies at or below `root`, a directory that is durable. Entries that exist already are synced as well,
+ * because whoever created them a moment ago may not have come to that yet.
+ */
+export async function ensureDirectory(path: string, root: string, ownership: Ownership): Promise<void> {
+  if (path !== root) await ensureDirectory(dirname(path), root, ownership);
+  const created = await createDirectory(path, ownership);
+  try {
+    await syncDirectory(dirname(path));
+  } catch (error) {
+    // A parent that may be searched but not read cannot be synced; what stood in it before was not our work.
+    if (created) throw error;
+  }
+}
+
+async function createDirectory(path: string, ownership: Ownership): Promise<boolean> {
+  try {
+    await mkdir(path, { mode: ownership.directoryMode });
+  } catch (error) {
+    if (errorCode(error) === "EEXIST") return false;
+    if (errorCode(error) !== "ENOENT" || dirname(path) === path) throw error;
+    if (await createDirectory(dirname(path), ownership)) await syncDirectory(dirname(dirname(path)));
+    return createDirectory(path, ownership);
+  }
+  // The umask has had its say in mkdir; the mode asked for is the one wanted.
+  await chmod(path, ownership.directoryMode);
+  if (ownership.uid !== undefined && ownership.gid !== undefined) {
+    // Only a privileged process may give files away; as upstream, any other goes on with its own.
+    await chown(path, ownership.uid, ownership.gid).catch(() => {});
+  }
+  return true;
+}
+
+/** Makes the entries of a directory durable. Windows has no such call, and orders them itself. */
+export async function syncDirectory(path: string): Promise<void> {
+  if (process.platform === "win32") return;
+  const handle = await open(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

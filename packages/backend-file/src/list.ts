@@ -1,0 +1,76 @@
+import { type FileHandle, open, readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { LTXFileInfo } from "@ls/core/backend-kit";
+import { decodeLTXHeader, isLTXError, LTX_HEADER_SIZE, parseLTXFilename } from "@ls/ltx";
+import { errorCode, storageError } from "./errors.js";
+import { levelDirectory } from "./layout.js";
+
+/** Files looked at together while listing: enough for libuv's threads, few enough to stop early cheaply. */
+const STAT_BATCH = 64;
+
+export interface Listing {
+  readonly root: string;
+  readonly level: number;
+  readonly seek: bigint;
+  /** Take the times from the LTX headers: a copy of a replica may have lost the mtimes. */
+  readonly fromHeaders: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** The files of one level in order. What vanishes while listing is left out; a directory with an LTX name is no file. */
+export async function* listLevel(listing: Listing): AsyncGenerator<LTXFileInfo, void, undefined> {
+  const directory = levelDirectory(listing.root, listing.level);
+  const files = (await namesIn(directory)).flatMap((name) => {
+    const range = parseLTXFilename(name);
+    return range === undefined || range.minTXID < listing.seek ? [] : [{ ...range, path: join(directory, name) }];
+  });
+  // Fixed-width hex: sorting by name sorts by (minTXID, maxTXID).
+  files.sort((a, b) => (a.path < b.path ? -1 : 1));
+  for (let at = 0; at < files.length; at += STAT_BATCH) {
+    listing.signal?.throwIfAborted();
+    const batch = files.slice(at, at + STAT_BATCH);
+    const infos = await Promise.all(
+      batch.map(async ({ path, minTXID, maxTXID }) => {
+        const found = await lookAt(path, listing.fromHeaders);
+        return found === undefined ? undefined : { level: listing.level, minTXID, maxTXID, ...found };
+      }),
+    );
+    for (const info of infos) if (info !== undefined) yield info;
+  }
+}
+
+async function namesIn(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return [];
+    throw storageError(error, "list", directory);
+  }
+}
+
+async function lookAt(path: string, fromHeader: boolean): Promise<{ size: number; createdAt: Date } | undefined> {
+  try {
+    const stats = await stat(path);
+    if (!stats.isFile()) return undefined;
+    const timestampMs = fromHeader ? await headerTime(path) : undefined;
+    return { size: stats.size, createdAt: new Date(timestampMs ?? Math.round(stats.mtimeMs)) };
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw storageError(error, "look at", path);
+  }
+}
+
+/** The header's time; undefined when the file is too damaged to have one. */
+async function headerTime(path: string): Promise<number | undefined> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(path, "r");
+    const { buffer, bytesRead } = await handle.read(new Uint8Array(LTX_HEADER_SIZE), 0, LTX_HEADER_SIZE, 0);
+    return decodeLTXHeader(buffer.subarray(0, bytesRead)).timestampMs;
+  } catch (error) {
+    if (isLTXError(error)) return undefined;
+    throw error;
+  } finally {
+    await handle?.close();
+  }
+}

@@ -1,0 +1,181 @@
+import { type FileHandle, link, lstat, open, rename, rm, unlink } from "node:fs/promises";
+import { dirname } from "node:path";
+import { LSError } from "@ls/core/backend-kit";
+import { decodeLTXHeader, LTX_HEADER_SIZE } from "@ls/ltx";
+import type { Ownership } from "./directory.js";
+import { syncDirectory } from "./directory.js";
+import { errorCode, storageError } from "./errors.js";
+import { tempPathFor } from "./layout.js";
+import { nextOf } from "./source.js";
+
+/** Chunks are gathered to writes of this size: an encoder may give a few bytes at a time. */
+const WRITE_BYTES = 256 * 1024;
+
+/** Systems without hard links say so in many ways. */
+const NO_LINKS: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EINVAL"]);
+
+export interface WrittenFile {
+  readonly size: number;
+  /** The LTX header's time. */
+  readonly timestampMs: number;
+}
+
+/**
+ * Writes `data` to `path`, all or nothing: into a temporary file beside it that is complete, durable and carries its times
+ * before the name appears. The directory must exist.
+ */
+export async function writeFileAtomically(
+  path: string,
+  data: AsyncIterable<Uint8Array>,
+  ownership: Ownership,
+  options: { readonly createOnly: boolean; readonly signal: AbortSignal | undefined },
+): Promise<WrittenFile> {
+  const temp = tempPathFor(path);
+  // Exclusive creation refuses a symbolic link that someone may have put there.
+  const handle = await storage("create", temp, () => open(temp, "wx", ownership.fileMode));
+  try {
+    const written = await fill(handle, temp, data, ownership, options.signal);
+    await publish(temp, path, options.createOnly);
+    await storage("sync", dirname(path), () => syncDirectory(dirname(path)));
+    return written;
+  } catch (error) {
+    await rm(temp, { force: true }).catch(() => {
+      // The first failure is the one to report; the next sweep removes what is left.
+    });
+    throw error;
+  }
+}
+
+async function fill(
+  handle: FileHandle,
+  temp: string,
+  data: AsyncIterable<Uint8Array>,
+  ownership: Ownership,
+  signal: AbortSignal | undefined,
+): Promise<WrittenFile> {
+  try {
+    await storage("set the mode of", temp, () => own(handle, ownership));
+    const header = new Uint8Array(LTX_HEADER_SIZE);
+    const gathered = new Uint8Array(WRITE_BYTES);
+    let size = 0;
+    let waiting = 0;
+    const source = data[Symbol.asyncIterator]();
+    let exhausted = false;
+    try {
+      for (;;) {
+        const chunk = await nextOf(source, signal);
+        if (chunk === undefined) {
+          exhausted = true;
+          break;
+        }
+        if (size < LTX_HEADER_SIZE) header.set(chunk.subarray(0, LTX_HEADER_SIZE - size), size);
+        size += chunk.length;
+        if (waiting + chunk.length > WRITE_BYTES) {
+          await writeAll(handle, temp, gathered.subarray(0, waiting));
+          waiting = 0;
+        }
+        if (chunk.length > WRITE_BYTES) {
+          await writeAll(handle, temp, chunk);
+        } else {
+          gathered.set(chunk, waiting);
+          waiting += chunk.length;
+        }
+      }
+    } finally {
+      // Not awaited: a source that hangs must not hold an aborted call.
+      if (!exhausted) void source.return?.().catch(() => {});
+    }
+    await writeAll(handle, temp, gathered.subarray(0, waiting));
+    const { timestampMs } = checkedHeader(header.subarray(0, size), temp);
+    await storage("write", temp, async () => {
+      const seconds = mtimeSeconds(timestampMs);
+      await handle.utimes(seconds, seconds);
+      await handle.sync();
+    });
+    signal?.throwIfAborted();
+    return { size, timestampMs };
+  } finally {
+    await handle.close();
+  }
+}
+
+async function own(handle: FileHandle, ownership: Ownership): Promise<void> {
+  await handle.chmod(ownership.fileMode);
+  if (ownership.uid !== undefined && ownership.gid !== undefined) {
+    // Only a privileged process may give files away; as upstream, any other goes on with its own.
+    await handle.chown(ownership.uid, ownership.gid).catch(() => {});
+  }
+}
+
+/**
+ * A time that every reader sees as this millisecond. The kernel keeps nanoseconds and libuv gets them from a double, which
+ * lands below the wanted value in half of the cases; half a microsecond on top is far from both neighbours.
+ */
+export function mtimeSeconds(timestampMs: number): number {
+  return (timestampMs + 0.0005) / 1000;
+}
+
+async function publish(temp: string, path: string, createOnly: boolean): Promise<void> {
+  if (!createOnly) return storage("rename", path, () => rename(temp, path));
+  try {
+    await link(temp, path);
+  } catch (error) {
+    const code = errorCode(error) ?? "";
+    if (code === "EEXIST") throw conflict(path);
+    if (!NO_LINKS.has(code)) throw storageError(error, "link", path);
+    return publishWithoutLinks(temp, path);
+  }
+  await storage("remove", temp, () => unlink(temp));
+}
+
+/** Where nothing can be linked, writers exclude one another by a claim file; its name is swept like any temporary one. */
+async function publishWithoutLinks(temp: string, path: string): Promise<void> {
+  const claim = `${path}.0000000000000000.tmp`;
+  await storage("create", claim, async () => (await open(claim, "wx", 0o600)).close(), path);
+  try {
+    if (await exists(path)) throw conflict(path);
+    await storage("rename", path, () => rename(temp, path));
+  } finally {
+    await rm(claim, { force: true });
+  }
+}
+
+/** Whether anything has that name. */
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return false;
+    throw storageError(error, "look at", path);
+  }
+}
+
+export function conflict(path: string): LSError {
+  return new LSError("LS_CONFLICT", `${path} exists already`, { details: { path } });
+}
+
+async function writeAll(handle: FileHandle, path: string, bytes: Uint8Array): Promise<void> {
+  await storage("write", path, async () => {
+    let at = 0;
+    while (at < bytes.length) at += (await handle.write(bytes, at, bytes.length - at)).bytesWritten;
+  });
+}
+
+function checkedHeader(header: Uint8Array, path: string): { readonly timestampMs: number } {
+  try {
+    return decodeLTXHeader(header);
+  } catch (cause) {
+    throw new LSError("LS_LTX_CORRUPTED", `what was to be written to ${path} does not start with an LTX header`, { cause, details: { path } });
+  }
+}
+
+/** Runs a file system step; its failure becomes an LSError, or `LS_CONFLICT` where `exclusiveFor` is being claimed. */
+async function storage<T>(operation: string, path: string, step: () => Promise<T>, exclusiveFor?: string): Promise<T> {
+  try {
+    return await step();
+  } catch (error) {
+    if (exclusiveFor !== undefined && errorCode(error) === "EEXIST") throw conflict(exclusiveFor);
+    throw storageError(error, operation, path);
+  }
+}
