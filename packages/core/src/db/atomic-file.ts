@@ -1,0 +1,148 @@
+import { chmodSync, chownSync, closeSync, fchmodSync, fchownSync, fsyncSync, futimesSync, openSync, renameSync, unlinkSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+import { LSError } from "../errors.js";
+
+/** Ends the name of every file that is still being written. */
+export const TEMP_SUFFIX = ".tmp";
+
+/** Mode and owner that new files take over from the database. */
+export interface FileOwner {
+  /** Permission bits of the database file. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/**
+ * A file that appears under its name whole and durable, or not at all: written as `<path>.tmp`, then fsync, times, rename, fsync of the
+ * directory.
+ */
+export class AtomicFileWriter {
+  readonly path: string;
+  readonly #temp: string;
+  readonly #fd: number;
+  #size = 0;
+  #open = true;
+
+  /** @throws {@link LSError} `LS_DISK_FULL`, `LS_STORAGE_DENIED` or `LS_STORAGE_UNAVAILABLE`, as every method here. */
+  constructor(path: string, owner: FileOwner) {
+    this.path = path;
+    this.#temp = path + TEMP_SUFFIX;
+    this.#fd = attempt("create", this.#temp, () => openSync(this.#temp, "w", owner.mode));
+    try {
+      // The umask took bits away at open.
+      fchmodSync(this.#fd, owner.mode);
+      fchownSync(this.#fd, owner.uid, owner.gid);
+    } catch {
+      // Only root gives files away, and some file systems know no modes: the file stays the process's own.
+    }
+  }
+
+  /** Bytes written so far. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Appends; `bytes` may be reused afterwards. */
+  write(bytes: Uint8Array): void {
+    for (let done = 0; done < bytes.byteLength; ) {
+      done += attempt("write", this.#temp, () => writeSync(this.#fd, bytes, done, bytes.byteLength - done));
+    }
+    this.#size += bytes.byteLength;
+  }
+
+  /**
+   * Makes the file visible and durable, replacing one of the same name.
+   * @param timeMs modification time, whole ms since the epoch; default now.
+   */
+  commit(timeMs?: number): void {
+    attempt("fsync", this.#temp, () => {
+      if (timeMs !== undefined) {
+        const seconds = fileTimeSeconds(timeMs);
+        futimesSync(this.#fd, seconds, seconds);
+      }
+      fsyncSync(this.#fd);
+    });
+    // Order matters: Windows cannot rename an open file.
+    this.#close();
+    attempt("rename", this.path, () => renameSync(this.#temp, this.path));
+    fsyncDirectory(dirname(this.path));
+  }
+
+  /** Leaves nothing behind; without effect after a successful {@link AtomicFileWriter.commit}. */
+  abort(): void {
+    this.#close();
+    try {
+      unlinkSync(this.#temp);
+    } catch {
+      // Renamed already, or never created; a temp file that stays is swept at the next start.
+    }
+  }
+
+  #close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    closeSync(this.#fd);
+  }
+}
+
+/** Writes a whole small file at once. */
+export function writeFileAtomic(path: string, chunks: Iterable<Uint8Array>, owner: FileOwner, timeMs?: number): void {
+  const writer = new AtomicFileWriter(path, owner);
+  try {
+    for (const chunk of chunks) writer.write(chunk);
+    writer.commit(timeMs);
+  } catch (error) {
+    writer.abort();
+    throw error;
+  }
+}
+
+/**
+ * A time for utimes that Go reads back as exactly this millisecond: it cuts to nanoseconds, and half of all whole milliseconds have no exact
+ * double, so they would land a microsecond low.
+ */
+export function fileTimeSeconds(timeMs: number): number {
+  return (timeMs + 0.0005) / 1000;
+}
+
+/** Makes names in a directory durable. Without effect on Windows, where directories cannot be synced. */
+export function fsyncDirectory(path: string): void {
+  if (process.platform === "win32") return;
+  attempt("fsync", path, () => {
+    const fd = openSync(path, "r");
+    try {
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  });
+}
+
+/** Gives a path the database's mode and owner, as far as this process may. */
+export function giveOwner(path: string, mode: number, owner: FileOwner): void {
+  try {
+    chmodSync(path, mode);
+    chownSync(path, owner.uid, owner.gid);
+  } catch {
+    // As above: not ours to give.
+  }
+}
+
+/** Runs a file-system call and gives its failure a stable code. */
+export function attempt<T>(what: string, path: string, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw fileError(what, path, error);
+  }
+}
+
+function fileError(what: string, path: string, error: unknown): LSError {
+  const errno = error instanceof Error && "code" in error ? String(error.code) : "";
+  const message = `cannot ${what} ${path}: ${errno}`;
+  const options = { cause: error, details: { path, errno } };
+  if (errno === "ENOSPC" || errno === "EDQUOT") return new LSError("LS_DISK_FULL", message, { ...options, retryable: true });
+  if (errno === "EACCES" || errno === "EPERM" || errno === "EROFS") return new LSError("LS_STORAGE_DENIED", message, options);
+  return new LSError("LS_STORAGE_UNAVAILABLE", message, { ...options, retryable: true });
+}

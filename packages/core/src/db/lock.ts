@@ -1,0 +1,128 @@
+/**
+ * One replicator per database. `ls/lock` is a small SQLite file in rollback-journal mode; the holder's name is committed to its one row, and
+ * a write transaction is then held open. SQLite's locks are the kernel's: they go away with the process, however it dies.
+ *
+ * Inside one process the kernel does not help (POSIX locks belong to the process, and closing the file anywhere drops them), so the file is
+ * never opened twice: the process's own descriptor table, which all threads and all copies of this module share, says whether it is open
+ * already. Two threads that pass that look at the same moment use the same SQLite copy (anything else is `LS_SECOND_SQLITE`), whose
+ * connections know each other, so the second one gets SQLITE_BUSY. On Windows locks belong to handles and the same answer comes from there.
+ */
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { LSError } from "../errors.js";
+import { identify, isOpenInProcess } from "../sqlite/borrowed-files.js";
+import { isBusy, type SQLiteConnection, type SQLiteDriver, sqliteErrorCode } from "../sqlite/driver.js";
+import { type FileOwner, giveOwner } from "./atomic-file.js";
+
+/** Who holds a lock. */
+export interface LockHolder {
+  readonly pid: number;
+  readonly host: string;
+  /** When the holder took the lock, ms since the epoch. */
+  readonly startedMs: number;
+}
+
+/** How long a busy file is waited for: the holder writes its row in well under that, and holds no lock that keeps readers out afterwards. */
+const BUSY_TIMEOUT_MS = 1000;
+
+/** A lock that is held until {@link DatabaseLock.release}, or until the process dies. */
+export class DatabaseLock {
+  readonly path: string;
+  readonly holder: LockHolder;
+  readonly #connection: SQLiteConnection;
+
+  private constructor(path: string, holder: LockHolder, connection: SQLiteConnection) {
+    this.path = path;
+    this.holder = holder;
+    this.#connection = connection;
+  }
+
+  /**
+   * Takes the lock or throws at once.
+   * @param path the lock file; its directory exists.
+   * @throws {@link LSError} `LS_LOCKED` (details: `pid`, `host`, `startedMs` of the holder); `LS_STORAGE_DENIED` and
+   * `LS_STORAGE_UNAVAILABLE` when the file cannot be used.
+   */
+  static acquire(driver: SQLiteDriver, path: string, owner: FileOwner): DatabaseLock {
+    const file = identify(path);
+    if (file !== undefined && isOpenInProcess(file)) throw locked(path, { pid: process.pid, host: hostname(), startedMs: 0 });
+    let connection: SQLiteConnection | undefined;
+    try {
+      connection = driver.open(path, { create: true, timeoutMs: BUSY_TIMEOUT_MS });
+      if (file === undefined) giveOwner(path, owner.mode, owner);
+      const holder = take(connection, path);
+      return new DatabaseLock(path, holder, connection);
+    } catch (error) {
+      connection?.close();
+      throw wrap(path, error);
+    }
+  }
+
+  /** Idempotent. The file stays: deleting it would let two processes hold locks on two files of one name. */
+  release(): void {
+    this.#connection.close();
+  }
+}
+
+function take(connection: SQLiteConnection, path: string): LockHolder {
+  // Waiting for a holder is pointless; waiting for a row to be written is not.
+  connection.exec("PRAGMA busy_timeout = 0");
+  const holder: LockHolder = { pid: process.pid, host: hostname(), startedMs: Date.now() };
+  const token = randomUUID();
+  begin(connection, path, token);
+  connection.exec("CREATE TABLE IF NOT EXISTS holder (id INTEGER PRIMARY KEY CHECK (id = 1), pid INTEGER, host TEXT, started_ms INTEGER, token TEXT)");
+  connection.run("INSERT OR REPLACE INTO holder VALUES (1, ?, ?, ?, ?)", holder.pid, holder.host, holder.startedMs, token);
+  connection.exec("COMMIT");
+  begin(connection, path, token);
+  // Between the two transactions another process may have committed its own row, seen this lock, and given up: the row would name it.
+  if (connection.row("SELECT token FROM holder")?.token !== token) {
+    connection.run("UPDATE holder SET pid = ?, host = ?, started_ms = ?, token = ?", holder.pid, holder.host, holder.startedMs, token);
+    connection.exec("COMMIT");
+    begin(connection, path, token);
+    if (connection.row("SELECT token FROM holder")?.token !== token) throw locked(path, readHolder(connection, token));
+  }
+  return holder;
+}
+
+function begin(connection: SQLiteConnection, path: string, ownToken: string): void {
+  try {
+    connection.exec("BEGIN IMMEDIATE");
+  } catch (error) {
+    if (!isBusy(error)) throw error;
+    connection.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    throw locked(path, readHolder(connection, ownToken));
+  }
+}
+
+function readHolder(connection: SQLiteConnection, ownToken: string): LockHolder | undefined {
+  try {
+    const row = connection.row("SELECT pid, host, started_ms, token FROM holder");
+    // Our own row: the holder came in between and has not written its own yet.
+    if (row === undefined || row.token === ownToken) return undefined;
+    return { pid: Number(row.pid), host: String(row.host), startedMs: Number(row.started_ms) };
+  } catch (error) {
+    // The holder has not got as far as its row, or keeps the file busy: it is locked all the same.
+    if (sqliteErrorCode(error) !== undefined) return undefined;
+    throw error;
+  }
+}
+
+function locked(path: string, holder: LockHolder | undefined): LSError {
+  let by = "another process";
+  if (holder !== undefined)
+    by = holder.pid === process.pid && holder.host === hostname() ? `this process (pid ${holder.pid})` : `process ${holder.pid} on ${holder.host}`;
+  return new LSError("LS_LOCKED", `the database is already being replicated by ${by} (${path})`, {
+    details: { path, ...holder },
+  });
+}
+
+function wrap(path: string, error: unknown): unknown {
+  const code = sqliteErrorCode(error);
+  if (code === undefined) return error;
+  const options = { cause: error, details: { path } };
+  if (code.startsWith("SQLITE_READONLY") || code.startsWith("SQLITE_CANTOPEN") || code === "SQLITE_PERM") {
+    return new LSError("LS_STORAGE_DENIED", `cannot write the lock file ${path}: ${code}`, options);
+  }
+  if (code === "SQLITE_FULL") return new LSError("LS_DISK_FULL", `no room for the lock file ${path}`, { ...options, retryable: true });
+  return new LSError("LS_STORAGE_UNAVAILABLE", `cannot use the lock file ${path}: ${code}; when no replicator runs it may be deleted`, options);
+}

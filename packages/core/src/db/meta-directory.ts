@@ -1,0 +1,112 @@
+import { lstatSync, mkdirSync, readdirSync, statSync, unlinkSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { formatLTXFilename, parseLTXFilename, type TXID } from "@ls/ltx";
+import { AtomicFileWriter, attempt, type FileOwner, fsyncDirectory, giveOwner, TEMP_SUFFIX } from "./atomic-file.js";
+
+/** A level-0 file in the meta directory. */
+export interface StagedEntry {
+  readonly txid: TXID;
+  readonly path: string;
+  readonly size: number;
+  /** Modification time, ms. */
+  readonly timeMs: number;
+}
+
+/** Where the meta directory of a database is unless an option says otherwise: `.<name>-litestream` beside it, as upstream has it. */
+export function defaultMetaPath(databasePath: string): string {
+  const path = resolve(databasePath);
+  return join(dirname(path), `.${basename(path)}-litestream`);
+}
+
+/**
+ * The directory beside the database. `ltx/` is laid out as upstream lays it out and shared with it; `ls/` is ours alone.
+ * Files and directories that are made here get the database's mode and owner.
+ */
+export class MetaDirectory {
+  readonly path: string;
+  /** Level-0 files: `<txid>-<txid>.ltx`. */
+  readonly stagedPath: string;
+  readonly ownPath: string;
+  readonly lockPath: string;
+  readonly pageTablePath: string;
+  readonly inventoryPath: string;
+  readonly owner: FileOwner;
+
+  constructor(path: string, owner: FileOwner) {
+    this.path = resolve(path);
+    this.owner = owner;
+    this.stagedPath = join(this.path, "ltx", "0");
+    this.ownPath = join(this.path, "ls");
+    this.lockPath = join(this.ownPath, "lock");
+    this.pageTablePath = join(this.ownPath, "pages");
+    this.inventoryPath = join(this.ownPath, "inventory");
+  }
+
+  /** The meta directory of an existing database. */
+  static of(databasePath: string, metaPath?: string): MetaDirectory {
+    const { mode, uid, gid } = attempt("stat", databasePath, () => statSync(databasePath));
+    return new MetaDirectory(metaPath ?? defaultMetaPath(databasePath), { mode: mode & 0o777, uid, gid });
+  }
+
+  /** Makes what is missing. Idempotent. */
+  create(): void {
+    for (const directory of [this.path, join(this.path, "ltx"), this.stagedPath, this.ownPath]) this.#makeDirectory(directory);
+  }
+
+  /**
+   * Removes files that a killed process left half-written. Call it with the lock held: only then is nobody writing one.
+   * @returns how many there were.
+   */
+  sweepTemp(): number {
+    let count = 0;
+    for (const directory of [this.stagedPath, this.ownPath]) {
+      for (const entry of attempt("list", directory, () => readdirSync(directory, { withFileTypes: true }))) {
+        if (!entry.isFile() || !entry.name.endsWith(TEMP_SUFFIX)) continue;
+        const path = join(directory, entry.name);
+        attempt("delete", path, () => unlinkSync(path));
+        count++;
+      }
+    }
+    return count;
+  }
+
+  /** Path of the level-0 file of one TXID. */
+  stagedFile(txid: TXID): string {
+    return join(this.stagedPath, formatLTXFilename(txid, txid));
+  }
+
+  /** The level-0 files, lowest TXID first. Other names, and files over several TXIDs, are not ours and left alone. */
+  listStaged(): StagedEntry[] {
+    const entries: StagedEntry[] = [];
+    for (const name of attempt("list", this.stagedPath, () => readdirSync(this.stagedPath))) {
+      const range = parseLTXFilename(name);
+      if (range === undefined || range.minTXID !== range.maxTXID) continue;
+      const path = join(this.stagedPath, name);
+      const stat = attempt("stat", path, () => lstatSync(path, { throwIfNoEntry: false }));
+      if (stat === undefined || !stat.isFile()) continue;
+      entries.push({ txid: range.minTXID, path, size: stat.size, timeMs: Math.floor(stat.mtimeMs) });
+    }
+    return entries.sort((a, b) => (a.txid < b.txid ? -1 : 1));
+  }
+
+  /** Starts a level-0 file; it appears at `commit(timeMs)` with the header's time. */
+  stage(txid: TXID): AtomicFileWriter {
+    return new AtomicFileWriter(this.stagedFile(txid), this.owner);
+  }
+
+  /** Deletes one level-0 file; not an error when it is gone. */
+  removeStaged(txid: TXID): void {
+    const path = this.stagedFile(txid);
+    if (statSync(path, { throwIfNoEntry: false }) === undefined) return;
+    attempt("delete", path, () => unlinkSync(path));
+  }
+
+  #makeDirectory(path: string): void {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return;
+    // Whoever may read the database's file may enter the directory.
+    const mode = this.owner.mode | ((this.owner.mode & 0o444) >> 2) | 0o700;
+    attempt("create", path, () => mkdirSync(path, { mode, recursive: true }));
+    giveOwner(path, mode, this.owner);
+    fsyncDirectory(dirname(path));
+  }
+}

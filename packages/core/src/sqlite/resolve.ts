@@ -1,0 +1,138 @@
+import { existsSync, readFileSync, realpathSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { LSError } from "../errors.js";
+import { type BetterSqlite3Constructor, betterSqlite3Driver, isBetterSqlite3, probeBetterSqlite3 } from "./better-sqlite3.js";
+import type { DriverSpec, SQLiteDriver } from "./driver.js";
+import { loadedSQLiteCopies } from "./loaded-copies.js";
+
+const PACKAGE = "better-sqlite3";
+/** better-sqlite3 13 is built for Node-API 10 and crashes the process, without an error, on Node < 22.14. */
+const NEEDS_NAPI_10 = 13;
+
+/** Where a driver package may be looked up, in order; each is a file or directory to resolve from. */
+export type ResolveFrom = readonly string[];
+
+/**
+ * Finds the application's copy of SQLite, on the application's thread: `driver` when given, else the better-sqlite3 that core resolves,
+ * else the one of the program that was started. Opens and closes one `:memory:` database, so that the native binary is mapped.
+ * @throws {@link LSError} `LS_DRIVER_REQUIRED` when there is none that can run here; `LS_SECOND_SQLITE` when there are two, naming both;
+ * `LS_INVALID_OPTION` when `driver` is something else.
+ */
+export function resolveDriver(driver: unknown, from: ResolveFrom = defaultResolveFrom()): SQLiteDriver {
+  if (driver !== undefined && !isBetterSqlite3(driver)) {
+    throw new LSError("LS_INVALID_OPTION", 'driver must be the constructor that "better-sqlite3" exports', { details: { option: "driver" } });
+  }
+  const found = findModule(from);
+  let Database: BetterSqlite3Constructor;
+  if (driver !== undefined) {
+    Database = driver;
+  } else {
+    if (found === undefined) {
+      throw new LSError("LS_DRIVER_REQUIRED", 'no SQLite driver was found: install "better-sqlite3", or pass its constructor as the `driver` option');
+    }
+    Database = loadModule(found);
+  }
+  const sqliteVersion = probeBetterSqlite3(Database);
+  const binary = onlyCopy();
+  const modulePath = (binary === undefined ? undefined : moduleOfBinary(binary)) ?? found;
+  if (modulePath === undefined) {
+    throw new LSError("LS_DRIVER_REQUIRED", `the package better-sqlite3 that belongs to ${binary ?? "the driver"} was not found; a worker cannot load it`);
+  }
+  return betterSqlite3Driver(Database, { name: PACKAGE, modulePath, nativeBinding: binary }, sqliteVersion);
+}
+
+/** Opens the same copy in another thread of the process, from what {@link resolveDriver} found. */
+export function driverFromSpec(spec: DriverSpec): SQLiteDriver {
+  const Database = loadModule(spec.modulePath);
+  return betterSqlite3Driver(Database, spec, probeBetterSqlite3(Database, spec.nativeBinding));
+}
+
+/**
+ * The binary of the one SQLite copy in this process; `undefined` where the system does not tell what is mapped.
+ * @throws {@link LSError} `LS_SECOND_SQLITE` when there are several.
+ */
+export function onlyCopy(): string | undefined {
+  const copies = loadedSQLiteCopies().map((copy) => copy.path);
+  if (copies.length > 1) throw secondSQLite(copies);
+  return copies[0];
+}
+
+export function secondSQLite(paths: readonly string[]): LSError {
+  return new LSError(
+    "LS_SECOND_SQLITE",
+    `this process has more than one copy of SQLite, and they drop each other's locks: ${paths.join(", ")}. Use one copy for everything that opens the database.`,
+    { details: { paths } },
+  );
+}
+
+function defaultResolveFrom(): ResolveFrom {
+  const program = process.argv[1];
+  return program === undefined ? [import.meta.url] : [import.meta.url, program];
+}
+
+function findModule(from: ResolveFrom): string | undefined {
+  const paths = new Set<string>();
+  for (const base of from) {
+    try {
+      paths.add(realpathSync(createRequire(base).resolve(PACKAGE)));
+    } catch {
+      // Not installed there (or `base` is no path, as with `node -e`): the next place decides.
+    }
+  }
+  if (paths.size > 1) throw secondSQLite([...paths]);
+  return paths.values().next().value;
+}
+
+function loadModule(modulePath: string): BetterSqlite3Constructor {
+  const version = packageVersion(modulePath);
+  if (version >= NEEDS_NAPI_10 && Number(process.versions.napi) < 10) {
+    throw new LSError(
+      "LS_DRIVER_REQUIRED",
+      `better-sqlite3 ${version} needs Node 22.14 or newer (Node-API 10) and would crash this process (Node ${process.versions.node}); install better-sqlite3 12`,
+      { details: { path: modulePath } },
+    );
+  }
+  let module: unknown;
+  try {
+    module = createRequire(import.meta.url)(modulePath);
+  } catch (error) {
+    throw new LSError("LS_DRIVER_REQUIRED", `better-sqlite3 could not be loaded from ${modulePath}`, { cause: error, details: { path: modulePath } });
+  }
+  if (!isBetterSqlite3(module)) throw new LSError("LS_DRIVER_REQUIRED", `${modulePath} does not export better-sqlite3's constructor`);
+  return module;
+}
+
+/** Main module of the better-sqlite3 package that a native binary belongs to. */
+function moduleOfBinary(binary: string): string | undefined {
+  const root = packageRoot(binary);
+  if (root === undefined) return undefined;
+  try {
+    return createRequire(join(root, "package.json")).resolve(root);
+  } catch {
+    return undefined;
+  }
+}
+
+function packageVersion(modulePath: string): number {
+  const root = packageRoot(modulePath);
+  if (root === undefined) return 0;
+  return Number.parseInt(String(readManifest(root).version), 10) || 0;
+}
+
+/** The nearest directory above `path` that is the package better-sqlite3. */
+function packageRoot(path: string): string | undefined {
+  for (let directory = dirname(path); ; directory = dirname(directory)) {
+    if (existsSync(join(directory, "package.json")) && readManifest(directory).name === PACKAGE) return directory;
+    if (dirname(directory) === directory) return undefined;
+  }
+}
+
+function readManifest(directory: string): { readonly name?: unknown; readonly version?: unknown } {
+  try {
+    const manifest: unknown = JSON.parse(readFileSync(join(directory, "package.json"), "utf8"));
+    return typeof manifest === "object" && manifest !== null ? manifest : {};
+  } catch {
+    return {};
+  }
+}
