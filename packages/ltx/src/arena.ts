@@ -27,6 +27,8 @@ export const BATCH_BYTES: number = 256 * 1024;
 export const TABLE_ENTRIES = 2048;
 /** Running file checksum: 8 bytes. */
 export const REGISTER_OFFSET: number = KERNEL_DATA_END;
+/** x^(8 × (frame header + page size)) in the field of the checksum: moves a register over one frame. 8 bytes, set by the merge. */
+export const FRAME_SHIFT_OFFSET: number = REGISTER_OFFSET + 8;
 /** What a call reports besides its return value: four u32. */
 export const RESULT_OFFSET: number = REGISTER_OFFSET + 16;
 export const PGNO_TABLE: number = KERNEL_DATA_END + 1024;
@@ -56,6 +58,12 @@ export interface Kernel {
    * the register. RESULT: bytes consumed, pages. Returns a DECODE_ status; what was consumed before it is valid.
    */
   decodeFrames(from: number, length: number, pageSize: number, maxPages: number): number;
+  /**
+   * Decompresses `count` complete frames (offsets in OFFSET_TABLE, lengths already checked) for their checksums only. PGNO_TABLE
+   * holds, per frame, twice the index of its input's register in WIDE_TABLE, plus 1 if it also goes to the output's register.
+   * FRAME_SHIFT must be set for the page size. Returns `count`, or the index of the first frame that does not hold one page.
+   */
+  mergeFrames(count: number, pageSize: number): number;
   /** XXH64 (seed 0) of `count` pages lying one after the other at IN, into WIDE_TABLE. */
   hashPages(count: number, pageSize: number): void;
 }
@@ -63,26 +71,34 @@ export interface Kernel {
 /** Memory, its views, and the kernel that works on it. */
 export class Arena implements ByteSpan {
   readonly kernel: Kernel;
+  /** The choice of kernel that this one comes from. */
+  readonly generation: number;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly view: DataView<ArrayBuffer>;
   readonly register: CRCRegister;
+  readonly frameShift: CRCRegister;
   readonly result: Uint32Array<ArrayBuffer>;
   readonly pgnos: Uint32Array<ArrayBuffer>;
   readonly offsets: Uint32Array<ArrayBuffer>;
   readonly sizes: Uint32Array<ArrayBuffer>;
-  /** {@link WIDE_TABLE} as pairs of 32-bit words, low word first. */
-  readonly wide: Uint32Array<ArrayBuffer>;
+  /** {@link WIDE_TABLE} as page hashes: pairs of 32-bit words, low word first. */
+  readonly hashes: Uint32Array<ArrayBuffer>;
+  /** {@link WIDE_TABLE} as checksum registers. */
+  readonly inputRegisters: CRCRegister;
 
-  constructor(kernel: Kernel) {
+  constructor(kernel: Kernel, generation: number) {
     const { memory } = kernel;
     this.kernel = kernel;
+    this.generation = generation;
     this.bytes = new Uint8Array(memory);
     this.view = new DataView(memory);
     this.register = new Int32Array(memory, REGISTER_OFFSET, 2);
+    this.frameShift = new Int32Array(memory, FRAME_SHIFT_OFFSET, 2);
     this.result = new Uint32Array(memory, RESULT_OFFSET, 4);
     this.pgnos = new Uint32Array(memory, PGNO_TABLE, TABLE_ENTRIES);
     this.offsets = new Uint32Array(memory, OFFSET_TABLE, TABLE_ENTRIES);
     this.sizes = new Uint32Array(memory, SIZE_TABLE, TABLE_ENTRIES);
-    this.wide = new Uint32Array(memory, WIDE_TABLE, TABLE_ENTRIES * 2);
+    this.hashes = new Uint32Array(memory, WIDE_TABLE, TABLE_ENTRIES * 2);
+    this.inputRegisters = new Int32Array(memory, WIDE_TABLE, TABLE_ENTRIES * 2);
   }
 }

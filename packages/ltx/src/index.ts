@@ -9,7 +9,7 @@ export { LTXEncoder } from "./encoder.js";
 export { isLTXError, LTXError, type LTXErrorCode } from "./error.js";
 export { isValidPageSize, LTX_HEADER_SIZE, LTX_NO_CHECKSUM, LTX_TRAILER_SIZE, lockPage } from "./format.js";
 export { decodeLTXHeader, encodeLTXHeader, type LTXHeader, type LTXHeaderInit } from "./header.js";
-export { codecKind, setKernelModule } from "./kernel.js";
+export { codecKind, forceJSCodec, setKernelModule } from "./kernel.js";
 export { type LTXMergeOptions, mergeLTX } from "./merge.js";
 export { hashPages, PageHasher } from "./page-hasher.js";
 export { decodePageFrame, LTXPageIndex, type LTXPageIndexEntry, type ReadRange, readPageIndex } from "./random-access.js";

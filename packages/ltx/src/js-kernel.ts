@@ -31,7 +31,8 @@ export class JSKernel implements Kernel {
   readonly #pgnos = new Uint32Array(this.memory, PGNO_TABLE, TABLE_ENTRIES);
   readonly #offsets = new Uint32Array(this.memory, OFFSET_TABLE, TABLE_ENTRIES);
   readonly #sizes = new Uint32Array(this.memory, SIZE_TABLE, TABLE_ENTRIES);
-  readonly #wide = new Uint32Array(this.memory, WIDE_TABLE, TABLE_ENTRIES * 2);
+  readonly #hashes = new Uint32Array(this.memory, WIDE_TABLE, TABLE_ENTRIES * 2);
+  readonly #inputRegisters = new Int32Array(this.memory, WIDE_TABLE, TABLE_ENTRIES * 2);
 
   encodePages(count: number, pageSize: number, to: number, log: number): number {
     const { view } = this.#span;
@@ -95,7 +96,24 @@ export class JSKernel implements Kernel {
     return status;
   }
 
+  mergeFrames(count: number, pageSize: number): number {
+    const { view } = this.#span;
+    for (let i = 0; i < count; i++) {
+      const frame = this.#offsets[i] ?? 0;
+      const target = this.#pgnos[i] ?? 0;
+      const size = view.getUint32(frame + PAGE_HEADER_SIZE, false);
+      if (decompressBlock(this.#span, frame + FRAME_HEADER_SIZE, size, this.#span, OUT_OFFSET, pageSize) !== pageSize) return i;
+      const input = this.#inputRegisters.subarray((target >>> 1) * 2, (target >>> 1) * 2 + 2);
+      crcUpdate(input, view, frame, FRAME_HEADER_SIZE);
+      crcUpdate(input, view, OUT_OFFSET, pageSize);
+      if ((target & 1) === 0) continue;
+      crcUpdate(this.#register, view, frame, FRAME_HEADER_SIZE);
+      crcUpdate(this.#register, view, OUT_OFFSET, pageSize);
+    }
+    return count;
+  }
+
   hashPages(count: number, pageSize: number): void {
-    for (let i = 0; i < count; i++) xxh64(this.#span.view, IN_OFFSET + i * pageSize, pageSize, this.#wide, i * 2);
+    for (let i = 0; i < count; i++) xxh64(this.#span.view, IN_OFFSET + i * pageSize, pageSize, this.#hashes, i * 2);
   }
 }

@@ -150,8 +150,7 @@ export function decompressBlock(source: ByteSpan, from: number, length: number, 
   const outputEnd = to + capacity;
   let position = from;
   let out = to;
-  for (;;) {
-    if (position >= inputEnd) return -1;
+  while (position < inputEnd) {
     const token = input[position++] ?? 0;
     let literals = token >> 4;
     if (literals === 15) {
@@ -205,4 +204,5 @@ export function decompressBlock(source: ByteSpan, from: number, length: number, 
     }
     out = stop;
   }
+  return -1;
 }

@@ -26,10 +26,11 @@ export class PageHasher {
   hash(pageSize: number, count: number, out: Uint32Array, outOffset = 0): void {
     const arena = this.#open();
     if (!isValidPageSize(pageSize)) throw new RangeError(`${pageSize} is not a page size`);
-    if (!Number.isInteger(count) || count < 0 || count * pageSize > INPUT_SIZE || count > TABLE_ENTRIES) throw new RangeError(`${count} pages of ${pageSize} bytes do not fit into the input`);
+    if (!Number.isInteger(count) || count < 0 || count * pageSize > INPUT_SIZE || count > TABLE_ENTRIES)
+      throw new RangeError(`${count} pages of ${pageSize} bytes do not fit into the input`);
     if (outOffset + count * 2 > out.length) throw new RangeError(`${count} hashes do not fit into the output`);
     arena.kernel.hashPages(count, pageSize);
-    out.set(arena.wide.subarray(0, count * 2), outOffset);
+    out.set(arena.hashes.subarray(0, count * 2), outOffset);
   }
 
   /** Gives the memory back. Idempotent. */

@@ -1,5 +1,14 @@
 import { LTXError } from "./error.js";
-import { FRAME_HEADER_SIZE, INDEX_SIZE_FIELD, isValidPageSize, LTX_HEADER_SIZE, LTX_TRAILER_SIZE, maxBlockSize, PAGE_FLAG_SIZE, PAGE_HEADER_SIZE } from "./format.js";
+import {
+  FRAME_HEADER_SIZE,
+  INDEX_SIZE_FIELD,
+  isValidPageSize,
+  LTX_HEADER_SIZE,
+  LTX_TRAILER_SIZE,
+  maxBlockSize,
+  PAGE_FLAG_SIZE,
+  PAGE_HEADER_SIZE,
+} from "./format.js";
 import { decompressLegacyFrame, legacyFrameSize } from "./legacy-frame.js";
 import { decompressBlock } from "./lz4-block.js";
 import type { LTXPage } from "./stream.js";
@@ -141,7 +150,8 @@ export function decodePageFrame(frame: Uint8Array, pageSize: number): LTXPage & 
   const data = new Uint8Array(pageSize);
   const target = { bytes: data, view: new DataView(data.buffer) };
   const size = flags === 0 ? legacyFrameSize(source.view, 0, frame.length, pageSize) : FRAME_HEADER_SIZE + source.view.getUint32(PAGE_HEADER_SIZE, false);
-  if (size > FRAME_HEADER_SIZE + maxBlockSize(pageSize) && flags !== 0) throw new LTXError("LTX_CORRUPTED", "a page frame claims more bytes than a page can take");
+  if (size > FRAME_HEADER_SIZE + maxBlockSize(pageSize) && flags !== 0)
+    throw new LTXError("LTX_CORRUPTED", "a page frame claims more bytes than a page can take");
   if (size === 0 || size > frame.length) throw new LTXError("LTX_TRUNCATED", `the frame of page ${pgno} is cut off`);
   if (size < frame.length) throw new LTXError("LTX_CORRUPTED", `${frame.length - size} bytes follow the frame of page ${pgno}`);
   if (flags === 0) {

@@ -15,7 +15,10 @@ export interface LTXPage {
  * pages each. A page's content is copied before the next page is asked for.
  * @throws {@link LTXError} `LTX_INVALID` as {@link LTXEncoder}.
  */
-export async function* encodeLTX(header: LTXHeaderInit, pages: Iterable<LTXPage> | AsyncIterable<LTXPage>): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
+export async function* encodeLTX(
+  header: LTXHeaderInit,
+  pages: Iterable<LTXPage> | AsyncIterable<LTXPage>,
+): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
   const encoder = new LTXEncoder(header);
   try {
     for await (const { pgno, data } of pages) {

@@ -51,7 +51,8 @@ export class FileTail {
     if (at === chunk.length) return;
     const rest = chunk.subarray(at);
     const filled = this.#taken - indexSize;
-    if (filled + rest.length > FIXED_SIZE) throw new LTXError("LTX_CORRUPTED", "the file goes on after its trailer, or its page index does not match its frames");
+    if (filled + rest.length > FIXED_SIZE)
+      throw new LTXError("LTX_CORRUPTED", "the file goes on after its trailer, or its page index does not match its frames");
     this.#fixed.set(rest, filled);
     this.#taken += rest.length;
   }

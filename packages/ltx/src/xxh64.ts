@@ -2,84 +2,115 @@
  * XXH64 with seed 0 over 32-bit halves: BigInt would be a hundred times slower. Inputs are pages, so only multiples
  * of 32 bytes occur and the tail rounds of the algorithm are not needed.
  *
- * The twin of `hashPage` in kernel/kernel.as.ts.
+ * The twin of `xxh64` in kernel/kernel.as.ts. Source: xxHash specification, "XXH64 Algorithm Description".
  */
 
-// The five primes of XXH64 that this subset uses, as (high, low) halves.
-const P1_HIGH = 0x9e3779b1;
+// Low and high halves of the algorithm's primes.
 const P1_LOW = 0x85ebca87;
-const P2_HIGH = 0xc2b2ae3d;
+const P1_HIGH = 0x9e3779b1;
 const P2_LOW = 0x27d4eb4f;
-const P3_HIGH = 0x165667b1;
+const P2_HIGH = 0xc2b2ae3d;
 const P3_LOW = 0x9e3779f9;
-const P4_HIGH = 0x85ebca77;
+const P3_HIGH = 0x165667b1;
 const P4_LOW = 0xc2b2ae63;
+const P4_HIGH = 0x85ebca77;
 
-/** The high word of the 64-bit product of two 32-bit words. */
-function mulHigh(a: number, b: number): number {
-  const aLow = a & 0xffff;
-  const aHigh = a >>> 16;
-  const bLow = b & 0xffff;
-  const bHigh = b >>> 16;
-  const mid = aHigh * bLow + ((aLow * bLow) >>> 16);
-  const cross = aLow * bHigh + (mid & 0xffff);
-  return (aHigh * bHigh + Math.floor(mid / 0x10000) + Math.floor(cross / 0x10000)) | 0;
+/** The accumulator that the helpers below work on. */
+let low = 0;
+let high = 0;
+
+function add(addLow: number, addHigh: number): void {
+  const sum = (low >>> 0) + (addLow >>> 0);
+  low = sum | 0;
+  high = (high + addHigh + (sum > 0xffff_ffff ? 1 : 0)) | 0;
 }
 
-/** Low and high halves of the four accumulators. */
+function multiply(factorLow: number, factorHigh: number): void {
+  // The high word of low × factorLow, from 16-bit parts: every partial sum stays below 2^53.
+  const a0 = low & 0xffff;
+  const a1 = low >>> 16;
+  const b0 = factorLow & 0xffff;
+  const b1 = factorLow >>> 16;
+  const middle = a1 * b0 + ((a0 * b0) >>> 16);
+  const carry = (a1 * b1 + Math.floor(middle / 0x1_0000) + Math.floor((a0 * b1 + (middle & 0xffff)) / 0x1_0000)) | 0;
+  high = (carry + Math.imul(low, factorHigh) + Math.imul(high, factorLow)) | 0;
+  low = Math.imul(low, factorLow);
+}
+
+/** 0 < bits < 32 */
+function rotateLeft(bits: number): void {
+  const turned = (low << bits) | (high >>> (32 - bits));
+  high = (high << bits) | (low >>> (32 - bits));
+  low = turned;
+}
+
+/** Lane `at`: low and high half of lanes[at] and lanes[at + 1]. Four of them. */
 const lanes = new Int32Array(8);
-const LANE_START: readonly number[] = [
-  (P1_LOW + P2_LOW) | 0,
-  (P1_HIGH + P2_HIGH + (P1_LOW + P2_LOW > 0xffff_ffff ? 1 : 0)) | 0,
-  P2_LOW | 0,
-  P2_HIGH | 0,
-  0,
-  0,
-  -P1_LOW | 0,
-  ~P1_HIGH,
-];
+const LANES_AT_START: Int32Array = startLanes();
+
+function startLanes(): Int32Array {
+  low = P1_LOW;
+  high = P1_HIGH;
+  add(P2_LOW, P2_HIGH);
+  // The last lane starts at -P1.
+  return new Int32Array([low, high, P2_LOW, P2_HIGH, 0, 0, -P1_LOW, ~P1_HIGH]);
+}
+
+/** lane = rotl(lane + word × P2, 31) × P1, left in the accumulator. */
+function round(laneLow: number, laneHigh: number, wordLow: number, wordHigh: number): void {
+  low = wordLow;
+  high = wordHigh;
+  multiply(P2_LOW, P2_HIGH);
+  add(laneLow, laneHigh);
+  rotateLeft(31);
+  multiply(P1_LOW, P1_HIGH);
+}
 
 /** Hashes `length` bytes (a multiple of 32, at least 32) at `offset`; the hash goes to out[at] (low word) and out[at + 1]. */
 export function xxh64(view: DataView, offset: number, length: number, out: Uint32Array, at: number): void {
-  lanes.set(LANE_START);
+  lanes.set(LANES_AT_START);
   const end = offset + length;
   for (let position = offset; position < end; position += 32) {
     for (let lane = 0; lane < 8; lane += 2) {
-      const data = position + lane * 4;
-      // acc += word * P2
-      const wordLow = view.getInt32(data, true);
-      const wordHigh = view.getInt32(data + 4, true);
-      const productLow = Math.imul(wordLow, P2_LOW);
-      const productHigh = (mulHigh(wordLow, P2_LOW) + Math.imul(wordLow, P2_HIGH) + Math.imul(wordHigh, P2_LOW)) | 0;
-      const sum = ((lanes[lane] ?? 0) >>> 0) + (productLow >>> 0);
-      const low = sum | 0;
-      const high = ((lanes[lane + 1] ?? 0) + productHigh + (sum > 0xffff_ffff ? 1 : 0)) | 0;
-      // acc = rotl(acc, 31) * P1
-      const turnedLow = (low << 31) | (high >>> 1);
-      const turnedHigh = (high << 31) | (low >>> 1);
-      lanes[lane] = Math.imul(turnedLow, P1_LOW);
-      lanes[lane + 1] = (mulHigh(turnedLow, P1_LOW) + Math.imul(turnedLow, P1_HIGH) + Math.imul(turnedHigh, P1_LOW)) | 0;
+      const word = position + lane * 4;
+      round(lanes[lane] ?? 0, lanes[lane + 1] ?? 0, view.getInt32(word, true), view.getInt32(word + 4, true));
+      lanes[lane] = low;
+      lanes[lane + 1] = high;
     }
   }
-  finish(length, out, at);
+  finish(length);
+  out[at] = low;
+  out[at + 1] = high;
 }
 
-/** Merges the lanes, adds the length and mixes the bits. */
-function finish(length: number, out: Uint32Array, at: number): void {
-  let hash = 0n;
-  const P1 = 0x9e3779b185ebca87n;
-  const P2 = 0xc2b2ae3d27d4eb4fn;
-  const rotl = (v: bigint, n: bigint): bigint => BigInt.asUintN(64, (v << n) | (v >> (64n - n)));
-  const lane = (i: number): bigint => (BigInt((lanes[i + 1] ?? 0) >>> 0) << 32n) | BigInt((lanes[i] ?? 0) >>> 0);
-  hash = BigInt.asUintN(64, rotl(lane(0), 1n) + rotl(lane(2), 7n) + rotl(lane(4), 12n) + rotl(lane(6), 18n));
-  for (let i = 0; i < 8; i += 2) {
-    const round = BigInt.asUintN(64, rotl(BigInt.asUintN(64, lane(i) * P2), 31n) * P1);
-    hash = BigInt.asUintN(64, (hash ^ round) * P1 + ((BigInt(P4_HIGH) << 32n) | BigInt(P4_LOW)));
+const LANE_ROTATIONS: readonly number[] = [1, 7, 12, 18];
+
+/** Joins the lanes, adds the length and mixes the bits; leaves the hash in the accumulator. */
+function finish(length: number): void {
+  let hashLow = 0;
+  let hashHigh = 0;
+  for (const [lane, bits] of LANE_ROTATIONS.entries()) {
+    low = lanes[lane * 2] ?? 0;
+    high = lanes[lane * 2 + 1] ?? 0;
+    rotateLeft(bits);
+    add(hashLow, hashHigh);
+    hashLow = low;
+    hashHigh = high;
   }
-  hash = BigInt.asUintN(64, hash + BigInt(length));
-  hash = BigInt.asUintN(64, (hash ^ (hash >> 33n)) * P2);
-  hash = BigInt.asUintN(64, (hash ^ (hash >> 29n)) * ((BigInt(P3_HIGH) << 32n) | BigInt(P3_LOW)));
-  hash ^= hash >> 32n;
-  out[at] = Number(hash & 0xffff_ffffn);
-  out[at + 1] = Number(hash >> 32n);
+  for (let lane = 0; lane < 8; lane += 2) {
+    round(0, 0, lanes[lane] ?? 0, lanes[lane + 1] ?? 0);
+    low ^= hashLow;
+    high ^= hashHigh;
+    multiply(P1_LOW, P1_HIGH);
+    add(P4_LOW, P4_HIGH);
+    hashLow = low;
+    hashHigh = high;
+  }
+  add(length, 0);
+  low ^= high >>> 1; // hash ^= hash >> 33
+  multiply(P2_LOW, P2_HIGH);
+  low ^= (low >>> 29) | (high << 3); // hash ^= hash >> 29
+  high ^= high >>> 29;
+  multiply(P3_LOW, P3_HIGH);
+  low ^= high; // hash ^= hash >> 32
 }

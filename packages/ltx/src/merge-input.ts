@@ -1,0 +1,152 @@
+import { type CRCRegister, crcUpdate, crcUpdateBytes } from "./crc64.js";
+import { DatabaseChecksum } from "./database-checksum.js";
+import { LTXError } from "./error.js";
+import { FRAME_HEADER_SIZE, LTX_HEADER_SIZE, maxBlockSize, PAGE_FLAG_SIZE, PAGE_HEADER_SIZE } from "./format.js";
+import { decodeLTXHeader, holdsEveryPage, type LTXHeader, tracksChecksums } from "./header.js";
+import { PageIndexDigest } from "./index-builder.js";
+import { legacyFrameSize } from "./legacy-frame.js";
+import { PageSequence } from "./page-sequence.js";
+import { FileTail, type LTXTrailer } from "./tail.js";
+
+const NO_BYTES = new Uint8Array(0);
+const NO_VIEW = new DataView(NO_BYTES.buffer);
+
+/**
+ * One file of a merge, walked frame by frame *without* decompressing: the page numbers decide the merge. The current
+ * frame lies at {@link at} of {@link bytes}. Whoever decompresses it advances {@link register}.
+ *
+ * Memory: the source's current chunk and at most one frame cut by its border.
+ */
+export class MergeInput {
+  /** Position among the inputs, oldest first; newest page wins. */
+  readonly order: number;
+  /** Running file checksum. */
+  readonly register: CRCRegister = new Int32Array([-1, -1]);
+  bytes: Uint8Array = NO_BYTES;
+  view: DataView = NO_VIEW;
+  /** Where the current frame begins in {@link bytes}. */
+  at = 0;
+  /** Page number of the current frame; 0 once the page block has ended. */
+  pgno = 0;
+  /** Size of the current frame. */
+  size = 0;
+  /** Whether the current frame is an LZ4 frame without size prefix. */
+  legacy = false;
+  /** Pages above this one are gone: the smallest database size among the newer files. */
+  limit = 0;
+  /** Where the batch keeps the running checksum, or -1. */
+  slot = -1;
+  databaseChecksum: DatabaseChecksum | undefined;
+  trailer: LTXTrailer | undefined;
+
+  readonly #iterator: AsyncIterator<Uint8Array>;
+  readonly #index = new PageIndexDigest();
+  #header: LTXHeader | undefined;
+  #sequence: PageSequence | undefined;
+  #own: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+
+  constructor(source: AsyncIterable<Uint8Array>, order: number) {
+    this.#iterator = source[Symbol.asyncIterator]();
+    this.order = order;
+  }
+
+  get header(): LTXHeader {
+    if (this.#header === undefined) throw new TypeError("the header has not been read");
+    return this.#header;
+  }
+
+  /** Reads the file header. */
+  async open(): Promise<void> {
+    while (this.bytes.length - this.at < LTX_HEADER_SIZE) await this.fill();
+    const bytes = this.bytes.subarray(0, LTX_HEADER_SIZE);
+    const header = decodeLTXHeader(bytes);
+    crcUpdateBytes(this.register, bytes);
+    this.at = LTX_HEADER_SIZE;
+    this.#header = header;
+    this.#sequence = new PageSequence(header, "LTX_CORRUPTED");
+    if (tracksChecksums(header) && holdsEveryPage(header)) this.databaseChecksum = new DatabaseChecksum();
+  }
+
+  /** Steps over the current frame. Call {@link scan} next. */
+  consume(): void {
+    this.at += this.size;
+    this.size = 0;
+  }
+
+  /** Makes the frame at {@link at} the current one; false while it is not complete: then {@link fill} and scan again. */
+  scan(): boolean {
+    const { view, at } = this;
+    const { pageSize } = this.header;
+    const available = this.bytes.length - at;
+    if (available < PAGE_HEADER_SIZE) return false;
+    const pgno = view.getUint32(at, false);
+    const flags = view.getUint16(at + 4, false);
+    if (pgno === 0 && flags === 0) {
+      this.#sequence?.end();
+      this.pgno = 0;
+      return true;
+    }
+    if (flags !== 0 && flags !== PAGE_FLAG_SIZE) {
+      throw new LTXError("LTX_UNSUPPORTED", `unknown page flags in the frame at byte ${this.#index.frameOffset}`);
+    }
+    let size = 0;
+    if (flags === 0) {
+      size = legacyFrameSize(view, at, available, pageSize);
+      if (size === 0) return false;
+    } else {
+      if (available < FRAME_HEADER_SIZE) return false;
+      const payload = view.getUint32(at + PAGE_HEADER_SIZE, false);
+      if (payload > maxBlockSize(pageSize)) {
+        throw new LTXError("LTX_CORRUPTED", `the frame at byte ${this.#index.frameOffset} claims more bytes than a page can take`);
+      }
+      size = FRAME_HEADER_SIZE + payload;
+      if (size > available) return false;
+    }
+    this.#sequence?.accept(pgno);
+    this.#index.add(pgno, size);
+    this.pgno = pgno;
+    this.size = size;
+    this.legacy = flags === 0;
+    return true;
+  }
+
+  /** Reads the next chunk. What lay before {@link at} is gone, and what follows it has moved. */
+  async fill(): Promise<void> {
+    const next = await this.#iterator.next();
+    if (next.done === true) throw new LTXError("LTX_TRUNCATED", "the file ends in its header or page block");
+    const rest = this.bytes.length - this.at;
+    if (rest === 0) {
+      this.bytes = next.value;
+    } else {
+      const size = rest + next.value.length;
+      // `bytes` may be a part of `own` already: move within it, or out of it, before the chunk overwrites anything.
+      const target = this.#own.length >= size ? this.#own : new Uint8Array(size);
+      target.set(this.bytes.subarray(this.at), 0);
+      target.set(next.value, rest);
+      this.#own = target;
+      this.bytes = target.subarray(0, size);
+    }
+    this.at = 0;
+    this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength);
+  }
+
+  /** Reads and verifies what follows the page block. All frames must have gone into {@link register}. */
+  async end(): Promise<void> {
+    crcUpdate(this.register, this.view, this.at, PAGE_HEADER_SIZE);
+    const tail = new FileTail(this.header, this.register, this.#index, this.databaseChecksum?.value());
+    tail.push(this.bytes.subarray(this.at + PAGE_HEADER_SIZE));
+    this.bytes = NO_BYTES;
+    this.#own = NO_BYTES;
+    for (;;) {
+      const next = await this.#iterator.next();
+      if (next.done === true) break;
+      tail.push(next.value);
+    }
+    this.trailer = tail.finish();
+  }
+
+  /** Tells the source that nothing more is wanted. */
+  async close(): Promise<void> {
+    await this.#iterator.return?.();
+  }
+}
