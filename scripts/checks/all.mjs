@@ -1,0 +1,23 @@
+import { checkConsumer } from "./consumer.mjs";
+import { checkImports } from "./imports.mjs";
+import { checkScope } from "./scope.mjs";
+import { checkTarballs } from "./tarballs.mjs";
+import { checkBuild, checkChangesets, checkKernel, checkLint, checkUnused } from "./tools.mjs";
+import { checkTypes } from "./types.mjs";
+
+/**
+ * Every check that is not a test of a package, in the order in which `npm test` runs them; later ones need the build.
+ * @type {readonly import("./gate.mjs").Gate[]}
+ */
+export const GATES = [
+  { name: "build", run: checkBuild },
+  { name: "types", run: checkTypes },
+  { name: "lint", run: checkLint },
+  { name: "imports", run: checkImports },
+  { name: "unused", run: checkUnused },
+  { name: "scope", run: checkScope },
+  { name: "kernel", run: checkKernel },
+  { name: "changesets", run: checkChangesets },
+  { name: "tarballs", run: checkTarballs },
+  { name: "consumer", run: checkConsumer },
+];

@@ -1,0 +1,93 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { mapParallel, run, runNode } from "../lib/run.mjs";
+import { pnpm, scratchFolder } from "../lib/setup.mjs";
+import { filesBelow, publishedPackages, ROOT, shown } from "../lib/workspace.mjs";
+import { single, sum } from "./gate.mjs";
+
+/**
+ * @typedef {object} Tarball
+ * @property {string} name the package's
+ * @property {string} file absolute path
+ */
+
+/** @type {Promise<{ tarballs: Tarball[], failures: string[] }> | undefined} */
+let packed;
+
+/** Packs every published package once, the way `publish` would. */
+export function packAll() {
+  packed ??= pack();
+  return packed;
+}
+
+async function pack() {
+  const folder = scratchFolder("packed");
+  /** @type {string[]} */
+  const failures = [];
+  /** @type {Tarball[]} */
+  const tarballs = [];
+  for (const one of publishedPackages()) {
+    const result = await pnpm(["--dir", one.folder, "pack", "--json", "--pack-destination", folder]);
+    // npm writes its notices around pnpm's JSON.
+    const filename = /"filename":\s*"([^"]+)"/.exec(result.output)?.[1];
+    if (result.code !== 0 || filename === undefined) failures.push(`${one.path}: pnpm pack failed\n${result.output}`);
+    else tarballs.push({ name: one.name, file: existsSync(filename) ? filename : join(folder, filename) });
+  }
+  return { tarballs, failures };
+}
+
+/** Each tarball has what its manifest promises, resolves under every module resolution that ESM has, and holds no test and no `Buffer` in a public type. */
+export async function checkTarballs() {
+  const { tarballs, failures } = await packAll();
+  const checked = await mapParallel(tarballs, async ({ name, file }) =>
+    sum([await publint(name, file), await attw(name, file), await listing(name, file), declarations(name)]),
+  );
+  return sum([{ passed: 0, failures }, ...checked]);
+}
+
+/**
+ * @param {string} name
+ * @param {string} file
+ */
+async function publint(name, file) {
+  const result = await runNode(join(ROOT, "node_modules/publint/src/cli.js"), ["run", file, "--strict"], { cwd: ROOT });
+  return single(result.code === 0, `publint ${name}\n${result.output}`);
+}
+
+/**
+ * @param {string} name
+ * @param {string} file
+ */
+async function attw(name, file) {
+  const manifest = publishedPackages().find((one) => one.name === name)?.manifest;
+  // Entries without types are files for loaders (a worker, a .wasm), not for `import`.
+  const untyped = Object.entries(manifest?.exports ?? {}).flatMap(([entry, target]) => (typeof target === "string" ? [entry] : []));
+  const excluded = untyped.length === 0 ? [] : ["--exclude-entrypoints", ...untyped];
+  const cli = join(ROOT, "node_modules/@arethetypeswrong/cli/dist/index.js");
+  const result = await runNode(cli, [file, "--profile", "esm-only", "--no-emoji", "--format", "ascii", ...excluded], { cwd: ROOT });
+  return single(result.code === 0, `attw ${name}\n${result.output}`);
+}
+
+/**
+ * @param {string} name
+ * @param {string} file
+ */
+async function listing(name, file) {
+  const { output, code } = await run("tar", ["-tzf", file]);
+  const odd = output.split("\n").filter((line) => /\.test\.|\/test\/|tsconfig|vitest/.test(line));
+  return single(code === 0 && odd.length === 0 && output.includes("README.md"), `${name}: the tarball holds ${odd.join(", ") || "no README.md"}\n`);
+}
+
+/** @param {string} name */
+function declarations(name) {
+  const folder = publishedPackages().find((one) => one.name === name)?.folder ?? "";
+  const bad = filesBelow(join(folder, "dist"), (file) => file.endsWith(".d.ts")).filter((file) =>
+    /\bBuffer\b/.test(withoutComments(readFileSync(file, "utf8"))),
+  );
+  return single(bad.length === 0, `Buffer in a public type: ${bad.map(shown).join(", ")}`);
+}
+
+/** @param {string} text */
+function withoutComments(text) {
+  return text.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "");
+}
