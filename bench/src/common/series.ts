@@ -1,0 +1,96 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { withDeadline } from "@ls/testkit";
+import type { Run } from "./serve-runs.js";
+import { median } from "./statistics.js";
+
+const RUN_MS = 180_000;
+
+/** A fresh process that repeats one operation on request and measures itself (`serveRuns`, or `ltxbench`). */
+export class Series implements AsyncDisposable {
+  readonly #child: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+  readonly #what: string;
+  readonly #exited: Promise<unknown>;
+
+  constructor(what: string, command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env) {
+    this.#what = what;
+    const child = spawn(command, [...args], { env, stdio: ["pipe", "pipe", "inherit"] });
+    this.#child = child;
+    this.#exited = new Promise((resolve) => {
+      child.once("exit", resolve);
+      child.once("error", resolve);
+    });
+    this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  }
+
+  /** One repetition. */
+  async run(): Promise<Run> {
+    this.#child.stdin?.write("run\n");
+    // `as`: what both programs print.
+    return (await this.#nextLine()) as Run;
+  }
+
+  /** Ends the process; its peak resident set. */
+  async finish(): Promise<{ readonly peakRssBytes: number }> {
+    this.#child.stdin?.end();
+    // `as`: what both programs print at the end.
+    const last = (await this.#nextLine()) as { peakRssBytes: number };
+    await withDeadline(`the end of ${this.#what}`, RUN_MS, this.#exited);
+    return last;
+  }
+
+  async #nextLine(): Promise<unknown> {
+    const { value, done } = await withDeadline(this.#what, RUN_MS, this.#lines.next());
+    if (done === true) throw new Error(`${this.#what} ended early (exit code ${this.#child.exitCode})`);
+    return JSON.parse(value);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill("SIGKILL");
+    await this.#exited;
+  }
+}
+
+export interface SeriesResult {
+  /** The first repetition, cold: compilers and caches included. Not part of the median. */
+  readonly first: Run;
+  readonly runs: readonly Run[];
+  readonly peakRssBytes: number;
+}
+
+export interface Pair {
+  readonly ours: SeriesResult;
+  readonly peer: SeriesResult;
+}
+
+/** Repeats two series in turn (A B A B …), so that a slow minute of the machine hits both. */
+export async function alternate(ours: Series, peer: Series, repetitions: number): Promise<Pair> {
+  await using a = ours;
+  await using b = peer;
+  const [firstA, firstB] = [await a.run(), await b.run()];
+  const runsA: Run[] = [];
+  const runsB: Run[] = [];
+  for (let i = 0; i < repetitions; i++) {
+    runsA.push(await a.run());
+    runsB.push(await b.run());
+  }
+  const [endA, endB] = [await a.finish(), await b.finish()];
+  return { ours: { first: firstA, runs: runsA, ...endA }, peer: { first: firstB, runs: runsB, ...endB } };
+}
+
+export interface Ratio {
+  /** Median wall time of the peer over ours. */
+  readonly wall: number;
+  /** The same for CPU time. */
+  readonly cpu: number;
+  /** Smallest and largest ratio of one pair. */
+  readonly range: readonly [number, number];
+}
+
+export function compare({ ours, peer }: Pair): Ratio {
+  const wall = (runs: readonly Run[]): number => median(runs.map((run) => run.wallMs));
+  const cpu = (runs: readonly Run[]): number => median(runs.map((run) => run.cpuMs));
+  const pairs = ours.runs.map((run, i) => (peer.runs[i]?.wallMs ?? Number.NaN) / run.wallMs);
+  return { wall: wall(peer.runs) / wall(ours.runs), cpu: cpu(peer.runs) / cpu(ours.runs), range: [Math.min(...pairs), Math.max(...pairs)] };
+}

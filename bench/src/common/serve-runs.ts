@@ -1,0 +1,25 @@
+import { createInterface } from "node:readline";
+
+/** One repetition as a child measured it. */
+export interface Run {
+  readonly wallMs: number;
+  /** CPU time of the whole process, every thread. */
+  readonly cpuMs: number;
+}
+
+/**
+ * The child's side of a {@link Series}: runs `work` once per line of stdin and answers each with one line of JSON; at the end of stdin
+ * prints the peak resident set.
+ */
+export async function serveRuns(work: () => void | Promise<void>): Promise<void> {
+  for await (const _line of createInterface({ input: process.stdin })) {
+    const cpuBefore = process.cpuUsage();
+    const start = performance.now();
+    await work();
+    const wallMs = performance.now() - start;
+    const cpu = process.cpuUsage(cpuBefore);
+    console.log(JSON.stringify({ wallMs, cpuMs: (cpu.user + cpu.system) / 1000 } satisfies Run));
+  }
+  // maxRSS is in KiB.
+  console.log(JSON.stringify({ peakRssBytes: process.resourceUsage().maxRSS * 1024 }));
+}
