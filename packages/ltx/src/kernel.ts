@@ -1,23 +1,24 @@
 import type { Kernel } from "./arena.js";
 import { JSKernel } from "./js-kernel.js";
 import { KERNEL_BASE64 } from "./kernel.generated.js";
+import { type WebAssemblyModule, webAssembly } from "./webassembly.js";
 
 /** What kernel/kernel.as.ts exports. */
 interface KernelExports extends Omit<Kernel, "memory"> {
-  readonly memory: WebAssembly.Memory;
+  readonly memory: { readonly buffer: ArrayBuffer };
 }
 
 /** undefined: not tried yet; null: this runtime cannot. */
-let compiled: WebAssembly.Module | null | undefined;
+let compiled: WebAssemblyModule | null | undefined;
 let forceJS = false;
 /** Counts the changes of choice. */
 let generation = 0;
 
 /**
- * Gives the compiled kernel, for runtimes that forbid compiling at run time, such as Cloudflare Workers: import
- * `@ls/ltx/kernel.wasm` there as a module and pass it on. Elsewhere not needed: the kernel is compiled at first use (1–2 ms).
+ * Gives the compiled kernel, a `WebAssembly.Module`, for runtimes that forbid compiling at run time, such as Cloudflare
+ * Workers: import `@ls/ltx/kernel.wasm` there as a module and pass it on. Elsewhere not needed: the kernel is compiled at first use (1–2 ms).
  */
-export function setKernelModule(module: WebAssembly.Module): void {
+export function setKernelModule(module: WebAssemblyModule): void {
   compiled = module;
   generation++;
 }
@@ -44,27 +45,30 @@ export function createKernel(): Kernel {
   return (module === null ? undefined : instantiate(module)) ?? new JSKernel();
 }
 
-function kernelModule(): WebAssembly.Module | null {
+function kernelModule(): WebAssemblyModule | null {
   compiled ??= compile();
   return compiled;
 }
 
-function compile(): WebAssembly.Module | null {
+function compile(): WebAssemblyModule | null {
   // The kernel's memory is little-endian, the views over it have the byte order of the host.
   const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
-  if (!littleEndian || typeof WebAssembly === "undefined") return null;
+  const api = webAssembly();
+  if (!littleEndian || api === undefined) return null;
   try {
-    return new WebAssembly.Module(Uint8Array.from(atob(KERNEL_BASE64), (character) => character.charCodeAt(0)));
+    return new api.Module(Uint8Array.from(atob(KERNEL_BASE64), (character) => character.charCodeAt(0)));
   } catch {
     return null; // code generation is forbidden here: the JavaScript twin does the same
   }
 }
 
 /** undefined when there is no address space left for another memory. */
-function instantiate(module: WebAssembly.Module): Kernel | undefined {
+function instantiate(module: WebAssemblyModule): Kernel | undefined {
+  const api = webAssembly();
+  if (api === undefined) return undefined;
   try {
     // The module is generated from the source that these types describe; setKernelModule documents which one to pass.
-    const exports = new WebAssembly.Instance(module).exports as unknown as KernelExports;
+    const exports = new api.Instance(module).exports as KernelExports;
     return {
       memory: exports.memory.buffer,
       encodePages: exports.encodePages,
