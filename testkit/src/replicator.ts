@@ -1,0 +1,109 @@
+import { Child, programPath } from "./child.js";
+
+/** The moments at which {@link Replicator} can be made to die, and which it notes for a look after its death. */
+export type ReplicatorPhase =
+  | "checkpoint"
+  | "wal sync"
+  | "staging write"
+  | "staging sync"
+  | "staging rename"
+  | "staged"
+  | "page table"
+  | "upload write"
+  | "upload sync"
+  | "upload rename"
+  | "uploaded";
+
+export interface ReplicatorOptions {
+  readonly path: string;
+  /** Directory of the replica (served by `@ls/backend-file`). */
+  readonly replicaPath: string;
+  /** Passed to `new DB`, beside `replica`; structured-cloneable. */
+  readonly db?: Readonly<Record<string, unknown>>;
+  /** Passed to `new Replica`. */
+  readonly replica?: Readonly<Record<string, unknown>>;
+  /** Where the program notes its phase. */
+  readonly phasePath?: string;
+  /** SIGKILL to itself on entering this phase for the `nth` time (1 = first). Needs `phasePath`. */
+  readonly killAt?: { readonly phase: ReplicatorPhase; readonly nth: number };
+  /** Another node binary. */
+  readonly execPath?: string;
+  readonly uid?: number;
+  readonly gid?: number;
+  readonly onEvent?: (event: unknown) => void;
+}
+
+/** What `db.syncStatus()` answers. */
+export interface SyncStatus {
+  readonly localTXID: bigint;
+  readonly remoteTXID: bigint;
+  readonly inSync: boolean;
+}
+
+/** `@ls/core` at work in a process of its own, from the built packages, with the file backend. */
+export class Replicator implements AsyncDisposable {
+  readonly child: Child;
+
+  constructor(options: ReplicatorOptions) {
+    const phased = options.phasePath !== undefined;
+    this.child = new Child("replicator", {
+      args: [JSON.stringify({ path: options.path, replicaPath: options.replicaPath, db: options.db ?? {}, replica: options.replica ?? {} })],
+      // Worker threads inherit the preload, so phases are noted wherever the engine runs.
+      ...(phased ? { execArgv: ["--import", programPath("phases")] } : {}),
+      env: phased
+        ? {
+            LS_PHASE_FILE: options.phasePath,
+            LS_PHASE_REPLICA: options.replicaPath,
+            LS_PHASE_DATABASE: options.path,
+            ...(options.killAt === undefined ? {} : { LS_PHASE_KILL: `${options.killAt.phase}#${options.killAt.nth}` }),
+          }
+        : {},
+      ...(options.execPath === undefined ? {} : { execPath: options.execPath }),
+      ...(options.uid === undefined ? {} : { uid: options.uid }),
+      ...(options.gid === undefined ? {} : { gid: options.gid }),
+      ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
+    });
+  }
+
+  open(): Promise<void> {
+    return this.child.command("open");
+  }
+
+  ensureExists(): Promise<string> {
+    return this.child.command("ensureExists");
+  }
+
+  /** The TXID it cut. */
+  sync(): Promise<bigint> {
+    return this.child.command("sync");
+  }
+
+  /** Resolves when everything committed before is durable at the destination; the remote TXID then. */
+  async syncAndWait(): Promise<bigint> {
+    return await this.child.command<bigint>("syncAndWait");
+  }
+
+  syncStatus(): Promise<SyncStatus> {
+    return this.child.command("syncStatus");
+  }
+
+  status(): Promise<unknown> {
+    return this.child.command("status");
+  }
+
+  checkpoint(): Promise<unknown> {
+    return this.child.command("checkpoint");
+  }
+
+  close(): Promise<void> {
+    return this.child.command("close");
+  }
+
+  kill(): Promise<void> {
+    return this.child.kill();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.child.kill();
+  }
+}

@@ -1,0 +1,22 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** A temporary directory that disappears at the end of its scope (`using dir = tempDir()`), unless `LS_KEEP_TMP` is set. */
+export interface TempDir extends Disposable {
+  readonly path: string;
+  /** A path inside the directory. */
+  file(...parts: string[]): string;
+}
+
+/** Short names: unix socket paths must stay below 107 bytes. */
+export function tempDir(label = "t"): TempDir {
+  const path = mkdtempSync(join(tmpdir(), `ls-${label}-`));
+  return {
+    path,
+    file: (...parts) => join(path, ...parts),
+    [Symbol.dispose]() {
+      if (process.env.LS_KEEP_TMP === undefined) rmSync(path, { recursive: true, force: true });
+    },
+  };
+}
