@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { mapParallel, run, runNode } from "../lib/run.mjs";
 import { pnpm, scratchFolder } from "../lib/setup.mjs";
@@ -34,6 +34,39 @@ async function pack() {
     else tarballs.push({ name: one.name, file: existsSync(filename) ? filename : join(folder, filename) });
   }
   return { tarballs, failures };
+}
+
+/** @type {Promise<string> | undefined} */
+let packedDriver;
+
+/** The workspace's better-sqlite3 with its binary, as a tarball that installs without network and without compiling. */
+export function packDriver() {
+  packedDriver ??= makeDriverTarball();
+  return packedDriver;
+}
+
+async function makeDriverTarball() {
+  const source = realpathSync(join(ROOT, "packages/core/node_modules/better-sqlite3"));
+  const staging = scratchFolder("driver");
+  const target = join(staging, "package");
+  mkdirSync(target);
+  for (const part of ["lib", "build/Release/better_sqlite3.node", "prebuilds"]) {
+    if (existsSync(join(source, part))) cpSync(join(source, part), join(target, part), { recursive: true });
+  }
+  const { name, version, main, license } = JSON.parse(readFileSync(join(source, "package.json"), "utf8"));
+  // Version 12 finds its binary through two small packages; 13 needs none.
+  const helpers = existsSync(join(source, "prebuilds")) ? [] : ["bindings", "file-uri-to-path"];
+  let from = source;
+  for (const helper of helpers) {
+    from = realpathSync(join(from, "..", helper));
+    cpSync(from, join(target, "node_modules", helper), { recursive: true });
+  }
+  const dependencies = Object.fromEntries(helpers.map((one) => [one, "*"]));
+  writeFileSync(join(target, "package.json"), JSON.stringify({ name, version, main, license, dependencies, bundleDependencies: helpers }));
+  const file = join(staging, "better-sqlite3.tgz");
+  const { code, output } = await run("tar", ["-czf", file, "-C", staging, "package"]);
+  if (code !== 0) throw new Error(`packing better-sqlite3: ${output}`);
+  return file;
 }
 
 /** Each tarball has what its manifest promises, resolves under every module resolution that ESM has, and holds no test and no `Buffer` in a public type. */
