@@ -1,6 +1,6 @@
 // Command ltxbench runs the Go module superfly/ltx for the benchmark beside it.
 //
-//	ltxbench encode DB LTX      ltxbench decode LTX DB      ltxbench merge LTX INPUT...
+//	ltxbench encode LTX DB      ltxbench decode DB LTX      ltxbench merge LTX INPUT...
 //	ltxbench verify LTX...      ltxbench version
 //
 // encode, decode and merge run once for every line read from stdin and answer each with one line of JSON;
@@ -15,8 +15,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -43,9 +43,9 @@ func run(args []string) error {
 	command, files := args[0], args[1:]
 	switch {
 	case command == "encode" && len(files) == 2:
-		return serve(func() error { return encode(files[0], files[1]) })
+		return serve(func() error { return encode(files[1], files[0]) })
 	case command == "decode" && len(files) == 2:
-		return serve(func() error { return decode(files[0], files[1]) })
+		return serve(func() error { return decode(files[1], files[0]) })
 	case command == "merge" && len(files) >= 2:
 		return serve(func() error { return merge(files[0], files[1:]) })
 	case command == "verify" && len(files) >= 1:
@@ -61,37 +61,48 @@ func serve(work func() error) error {
 	out := json.NewEncoder(os.Stdout)
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
-		cpuBefore, _ := usage()
+		cpuBefore := cpuTime()
 		start := time.Now()
 		if err := work(); err != nil {
 			return err
 		}
 		elapsed := time.Since(start)
-		cpuAfter, _ := usage()
-		if err := out.Encode(map[string]float64{"wallMs": milliseconds(elapsed), "cpuMs": milliseconds(cpuAfter - cpuBefore)}); err != nil {
+		cpuUsed := cpuTime() - cpuBefore
+		if err := out.Encode(map[string]float64{"wallMs": milliseconds(elapsed), "cpuMs": milliseconds(cpuUsed)}); err != nil {
 			return err
 		}
 	}
 	if err := lines.Err(); err != nil {
 		return err
 	}
-	_, peakRSS := usage()
-	return out.Encode(map[string]int64{"peakRssBytes": peakRSS})
+	return out.Encode(map[string]int64{"peakRssBytes": peakRSS()})
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// usage returns the CPU time of this process so far and its peak resident set in bytes.
-func usage() (cpu time.Duration, peakRSS int64) {
+// cpuTime returns the CPU time of this process so far.
+func cpuTime() time.Duration {
 	var r syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
-		return 0, 0
+		return 0
 	}
-	unit := int64(1024) // Linux counts kibibytes, macOS bytes.
-	if runtime.GOOS == "darwin" {
-		unit = 1
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
+// peakRSS returns the largest resident set of this process in bytes, 0 where the kernel does not tell.
+// The maximum in rusage would not do: it starts at what the parent had when it forked.
+func peakRSS() int64 {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
 	}
-	return time.Duration(r.Utime.Nano() + r.Stime.Nano()), int64(r.Maxrss) * unit
+	for _, line := range strings.Split(string(status), "\n") {
+		var kib int64
+		if _, err := fmt.Sscanf(line, "VmHWM: %d kB", &kib); err == nil {
+			return kib * 1024
+		}
+	}
+	return 0
 }
 
 func encode(dbPath, ltxPath string) error {

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { seedOf, tempDir } from "@ls/testkit";
-import { decode, split, SPLIT_SHAPES } from "./codec/operations.js";
+import { decode, SPLIT_SHAPES, split } from "./codec/operations.js";
 import { expectSameBytes, verifyByBoth } from "./codec/verify.js";
 import { readFlags } from "./common/arguments.js";
 import { buildGoPeer, GO_ENV } from "./common/go-peer.js";
@@ -42,9 +42,19 @@ const peer = buildGoPeer();
 const program = join(BENCH_ROOT, "dist", "programs", "codec.js");
 using tmp = tempDir("bench");
 
-async function measure(operation: string, oursArgs: readonly string[], peerArgs: readonly string[]): Promise<Pair> {
-  const ours = new Series(`${operation} by @ls/ltx`, process.execPath, [program, ...oursArgs]);
-  const theirs = new Series(`${operation} by superfly/ltx`, peer.binary, peerArgs, { ...process.env, ...GO_ENV });
+interface Job {
+  readonly args: readonly string[];
+  readonly output: string;
+}
+
+/** The command line of one operation, the same for both programs. */
+function job(operation: "encode" | "decode" | "merge", inputs: readonly string[], output: string): Job {
+  return { args: [operation, output, ...inputs], output };
+}
+
+async function measure(operation: string, { args, output }: Job, peerJob: Job): Promise<Pair> {
+  const ours = new Series(`${operation} by @ls/ltx`, output, process.execPath, [program, ...args]);
+  const theirs = new Series(`${operation} by superfly/ltx`, peerJob.output, peer.binary, peerJob.args, { ...process.env, ...GO_ENV });
   const pair = await alternate(ours, theirs, numbers.runs);
   const { wall, cpu, range } = compare(pair);
   console.log(`${operation}: ${times(wall)} as fast (pairs ${times(range[0])} to ${times(range[1])}), CPU ${times(cpu)} less`);
@@ -60,16 +70,24 @@ async function measureDatabase(spec: DatabaseSpec): Promise<Measurement[]> {
   const pageBytes = statSync(file("db")).size;
   const results: Measurement[] = [];
   const add = (operation: string, pair: Pair, ours: string, peers: string): void => {
-    results.push({ pageSize: spec.pageSize, kind: spec.kind, operation, pageBytes, oursFileBytes: statSync(ours).size, peerFileBytes: statSync(peers).size, pair });
+    results.push({
+      pageSize: spec.pageSize,
+      kind: spec.kind,
+      operation,
+      pageBytes,
+      oursFileBytes: statSync(ours).size,
+      peerFileBytes: statSync(peers).size,
+      pair,
+    });
   };
 
-  const encoded = await measure("encode", ["encode", file("db"), file("ours.ltx")], ["encode", file("db"), file("peer.ltx")]);
+  const encoded = await measure("encode", job("encode", [file("db")], file("ours.ltx")), job("encode", [file("db")], file("peer.ltx")));
   await verifyByBoth(file("ours.ltx"), peer);
   await verifyByBoth(file("peer.ltx"), peer);
   add("encode", encoded, file("ours.ltx"), file("peer.ltx"));
 
   // Both read the same file, the one that upstream writes.
-  const decoded = await measure("decode", ["decode", file("peer.ltx"), file("ours.db")], ["decode", file("peer.ltx"), file("peer.db")]);
+  const decoded = await measure("decode", job("decode", [file("peer.ltx")], file("ours.db")), job("decode", [file("peer.ltx")], file("peer.db")));
   expectSameBytes(file("ours.db"), file("db"));
   expectSameBytes(file("peer.db"), file("db"));
   add("decode", decoded, file("peer.ltx"), file("peer.ltx"));
@@ -78,7 +96,7 @@ async function measureDatabase(spec: DatabaseSpec): Promise<Measurement[]> {
     const inputs = Array.from({ length: numbers.inputs }, (_, i) => file(`${shape}-${i}.ltx`));
     split(file("db"), inputs, shape);
     const operation = `merge ${shape}`;
-    const merged = await measure(operation, ["merge", file("ours-merged.ltx"), ...inputs], ["merge", file("peer-merged.ltx"), ...inputs]);
+    const merged = await measure(operation, job("merge", inputs, file("ours-merged.ltx")), job("merge", inputs, file("peer-merged.ltx")));
     for (const path of [file("ours-merged.ltx"), file("peer-merged.ltx")]) {
       await verifyByBoth(path, peer);
       decode(path, file("merged.db"));
@@ -102,12 +120,12 @@ for (const spec of specs) measurements.push(...(await measureDatabase(spec)));
 const rows = measurements.map(({ pageSize, kind, operation, pageBytes, oursFileBytes, peerFileBytes, pair }) => {
   const ratio = compare(pair);
   const speed = (runs: Pair["ours"]["runs"]): string => format(pageBytes / 1e3 / median(runs.map((run) => run.wallMs)), 0);
-  const cpu = (runs: Pair["ours"]["runs"]): string => format(median(runs.map((run) => run.cpuMs)) / 1e3);
+  const cpu = (runs: Pair["ours"]["runs"]): string => format(median(runs.map((run) => run.cpuMs)), 0);
   return [
     `${operation}, ${kind} ${pageSize}`,
     `${speed(pair.ours.runs)} / ${speed(pair.peer.runs)}`,
     `${times(ratio.wall)} (${format(ratio.range[0])}–${format(ratio.range[1])})`,
-    `${cpu(pair.ours.runs)} / ${cpu(pair.peer.runs)}`,
+    `${cpu(pair.ours.runs)} / ${cpu(pair.peer.runs)} (${times(ratio.cpu)})`,
     `${megabytes(pair.ours.peakRssBytes)} / ${megabytes(pair.peer.peakRssBytes)}`,
     `${format(oursFileBytes / pageBytes, 3)} / ${format(peerFileBytes / pageBytes, 3)}`,
   ];
@@ -121,11 +139,11 @@ const goals: Goal[] = measurements
 publish(
   {
     name: "ltx",
-    machine: describeMachine({ go: peer.versions["go"] ?? "?", "superfly/ltx": peer.versions["github.com/superfly/ltx"] ?? "?" }),
+    machine: describeMachine({ go: (peer.versions.go ?? "?").replace("go", ""), "superfly/ltx": peer.versions["github.com/superfly/ltx"] ?? "?" }),
     options: { ...numbers, ...switches, seed },
     goals,
     data: measurements.map((measurement) => ({ ...measurement, ratio: compare(measurement.pair) })),
-    table: markdownTable(["@ls/ltx / superfly/ltx (Go)", "MB/s of pages", "ratio (slowest–fastest pair)", "CPU s", "peak RSS MB", "file / pages"], rows),
+    table: markdownTable(["@ls/ltx / superfly/ltx (Go)", "MB/s of pages", "ratio (slowest–fastest pair)", "CPU ms", "peak RSS MB", "file / pages"], rows),
   },
   record,
 );

@@ -21,10 +21,13 @@ export function readFlags<N extends string, S extends string>(
   const { values } = parseArgs({
     // pnpm passes on the `--` of `pnpm run x -- --quick`.
     args: args.filter((arg) => arg !== "--"),
-    options: { ...Object.fromEntries(names.map((name) => [name, { type: "string" as const }])), ...Object.fromEntries(allSwitches.map((name) => [name, { type: "boolean" as const }])) },
+    options: {
+      ...Object.fromEntries(names.map((name) => [name, { type: "string" as const }])),
+      ...Object.fromEntries(allSwitches.map((name) => [name, { type: "boolean" as const }])),
+    },
   });
   const given: Readonly<Record<string, unknown>> = values;
-  const quick = given["quick"] === true;
+  const quick = given.quick === true;
   const number = (name: N): number => {
     const { normal, quick: small, min } = defaults[name];
     const text = given[name];

@@ -40,14 +40,22 @@ export function goalLine(goal: Goal): string {
 export function publish(report: Report, record: boolean): void {
   const date = new Date().toISOString().slice(0, 10);
   const goals = report.goals.map(goalLine);
-  const text = [`Measured ${date} on ${machineLine(report.machine)}.`, "", report.table, ...(goals.length > 0 ? ["", ...goals.map((goal) => `- ${goal}`)] : [])].join("\n");
+  const text = [
+    `Measured ${date} on ${machineLine(report.machine)}.`,
+    "",
+    report.table,
+    ...(goals.length > 0 ? ["", ...goals.map((goal) => `- ${goal}`)] : []),
+  ].join("\n");
   console.log(`\n${text}\n`);
   if (!record) return;
   const directory = join(BENCH_ROOT, "results");
   mkdirSync(directory, { recursive: true });
   const { name, machine, options, data } = report;
   const file = join(directory, `${date}-${name}.json`);
-  writeFileSync(file, `${JSON.stringify({ name, date, machine, options, goals: report.goals.map((goal) => ({ ...goal, met: isMet(goal) })), data }, null, 2)}\n`);
+  writeFileSync(
+    file,
+    `${JSON.stringify({ name, date, machine, options, goals: report.goals.map((goal) => ({ ...goal, met: isMet(goal) })), data }, null, 2)}\n`,
+  );
   const readme = join(BENCH_ROOT, "README.md");
   writeFileSync(readme, spliceBetweenMarkers(readFileSync(readme, "utf8"), name, `\n${text}\n`));
   console.log(`recorded in results/${date}-${name}.json and README.md`);

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { rmSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { withDeadline } from "@ls/testkit";
 import type { Run } from "./serve-runs.js";
@@ -11,10 +12,13 @@ export class Series implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
   readonly #what: string;
+  readonly #output: string;
   readonly #exited: Promise<unknown>;
 
-  constructor(what: string, command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env) {
+  /** @param output the file that each repetition writes. */
+  constructor(what: string, output: string, command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env) {
     this.#what = what;
+    this.#output = output;
     const child = spawn(command, [...args], { env, stdio: ["pipe", "pipe", "inherit"] });
     this.#child = child;
     this.#exited = new Promise((resolve) => {
@@ -24,8 +28,9 @@ export class Series implements AsyncDisposable {
     this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   }
 
-  /** One repetition. */
+  /** One repetition, into a new file: to empty a file of dirty pages takes tens of milliseconds, and is not what is measured. */
   async run(): Promise<Run> {
+    rmSync(this.#output, { force: true });
     this.#child.stdin?.write("run\n");
     // `as`: what both programs print.
     return (await this.#nextLine()) as Run;

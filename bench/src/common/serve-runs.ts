@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline";
+import { peakRssBytes } from "./process-usage.js";
 
 /** One repetition as a child measured it. */
 export interface Run {
@@ -20,6 +21,5 @@ export async function serveRuns(work: () => void | Promise<void>): Promise<void>
     const cpu = process.cpuUsage(cpuBefore);
     console.log(JSON.stringify({ wallMs, cpuMs: (cpu.user + cpu.system) / 1000 } satisfies Run));
   }
-  // maxRSS is in KiB.
-  console.log(JSON.stringify({ peakRssBytes: process.resourceUsage().maxRSS * 1024 }));
+  console.log(JSON.stringify({ peakRssBytes: peakRssBytes("self") }));
 }

@@ -54,15 +54,15 @@ export class MixedContent {
     };
   }
 
-  /** About half a megabyte of rows. Call it inside a transaction. */
+  /** About 0.7 MB of rows. Call it inside a transaction. */
   addBatch(): void {
-    for (let i = 0; i < 120; i++) this.#addCustomer();
-    for (let i = 0; i < 100; i++) this.#addArticle();
-    for (let i = 0; i < 1200; i++) this.#addEvent();
-    for (let i = 0; i < 250; i++) this.#insert.session.run(this.#token(), this.#anyCustomer(), this.#clockMs + 86_400_000);
-    this.#addReadings(40, 20);
+    for (let i = 0; i < 150; i++) this.#addCustomer();
+    for (let i = 0; i < 120; i++) this.#addArticle();
+    for (let i = 0; i < 1600; i++) this.#addEvent();
+    for (let i = 0; i < 300; i++) this.#insert.session.run(this.#token(), this.#anyCustomer(), this.#clockMs + 86_400_000);
+    this.#addReadings(40, 25);
     for (let i = 0; i < 3; i++) this.#addAttachment();
-    for (let i = 0; i < 150; i++) this.#addInvoice();
+    for (let i = 0; i < 200; i++) this.#addInvoice();
     if (++this.#batches % 3 === 0) this.#age();
   }
 
@@ -70,7 +70,12 @@ export class MixedContent {
     const random = this.#random;
     const id = ++this.#customers;
     const [first, last] = [this.#word(), this.#word()];
-    const settings = { theme: random.pick(["dark", "light"]), locale: random.pick(["en-US", "de-DE", "fr-FR"]), notify: { email: random.chance(0.5), push: random.chance(0.5) }, tz: "Europe/Berlin" };
+    const settings = {
+      theme: random.pick(["dark", "light"]),
+      locale: random.pick(["en-US", "de-DE", "fr-FR"]),
+      notify: { email: random.chance(0.5), push: random.chance(0.5) },
+      tz: "Europe/Berlin",
+    };
     const hash = createHash("sha256").update(String(id)).digest("base64url");
     this.#insert.customer.run(
       id,
@@ -88,7 +93,15 @@ export class MixedContent {
     const random = this.#random;
     const tags = [this.#word(), this.#word(), this.#word()].join(",");
     const length = Math.min(12_000, Math.floor(this.#logNormal(6.6, 0.9)));
-    this.#insert.article.run(++this.#articles, this.#anyCustomer(), this.#excerpt(random.int(20, 70)), this.#excerpt(length), this.#clockMs, random.int(-5, 500), tags);
+    this.#insert.article.run(
+      ++this.#articles,
+      this.#anyCustomer(),
+      this.#excerpt(random.int(20, 70)),
+      this.#excerpt(length),
+      this.#clockMs,
+      random.int(-5, 500),
+      tags,
+    );
   }
 
   #addEvent(): void {
@@ -96,7 +109,10 @@ export class MixedContent {
     this.#clockMs += random.int(1, 900);
     const kind = random.pick(KINDS);
     const path = Array.from({ length: random.int(1, 4) }, () => `/${this.#word()}`).join("");
-    const payload = kind === "login" ? { ok: true } : { path, ref: random.pick(["https://www.google.com/", "https://t.co/", ""]), ms: random.int(1, 3000), ua: random.pick(AGENTS) };
+    const payload =
+      kind === "login"
+        ? { ok: true }
+        : { path, ref: random.pick(["https://www.google.com/", "https://t.co/", ""]), ms: random.int(1, 3000), ua: random.pick(AGENTS) };
     const address = Array.from({ length: 4 }, () => random.int(1, 254)).join(".");
     // Squared: a few customers cause most events.
     const customer = Math.floor(this.#customers * random.float() ** 2) + 1;
@@ -117,7 +133,11 @@ export class MixedContent {
 
   #addInvoice(): void {
     const random = this.#random;
-    const lines = Array.from({ length: random.int(1, 6) }, () => ({ sku: `SKU-${random.int(1000, 9999)}`, qty: random.int(1, 5), price: random.int(99, 9999) }));
+    const lines = Array.from({ length: random.int(1, 6) }, () => ({
+      sku: `SKU-${random.int(1000, 9999)}`,
+      qty: random.int(1, 5),
+      price: random.int(99, 9999),
+    }));
     const issued = new Date(EPOCH_MS + random.int(0, 10_000_000) * 1000).toISOString();
     const status = random.pick(["pending", "paid", "shipped", "cancelled"]);
     this.#insert.invoice.run(this.#uuid(), this.#anyCustomer(), status, random.int(100, 100_000), random.pick(["USD", "EUR"]), JSON.stringify(lines), issued);

@@ -1,0 +1,62 @@
+import { spawn } from "node:child_process";
+import { withDeadline } from "@ls/testkit";
+import { parseCPUSeconds, peakRssBytes } from "./process-usage.js";
+
+const POLL_MS = 20;
+
+/** What one command used from start to exit. */
+export interface Usage {
+  readonly wallSeconds: number;
+  /** Of the process and every child it waited for, in steps of 10 ms. */
+  readonly cpuSeconds: number;
+  readonly peakRssBytes: number;
+}
+
+// The shell waits for the command, so the kernel adds what the command used to the shell's children time; Node reaps its own
+// children before anybody could look. Descriptor 3 carries the command's pid and that line.
+const WRAPPER = '"$@" 3>&- & pid=$!; echo "$pid" >&3; wait "$pid"; code=$?; cat "/proc/$$/stat" >&3; exit "$code"';
+
+/** Runs a command to its end. Rejects when it fails or does not end within the deadline (it is killed then). */
+export async function runMeasured(
+  command: string,
+  args: readonly string[],
+  options: { readonly env?: NodeJS.ProcessEnv; readonly deadlineMs: number },
+): Promise<Usage> {
+  const start = performance.now();
+  const shell = spawn("/bin/sh", ["-c", WRAPPER, "sh", command, ...args], {
+    env: options.env ?? process.env,
+    stdio: ["ignore", "pipe", "pipe", "pipe"],
+    // A group of its own, so that the deadline ends the command as well as the shell.
+    detached: true,
+  });
+  let output = "";
+  let report = "";
+  let peak = 0;
+  const keep = (chunk: Buffer): void => {
+    output = (output + chunk.toString("utf8")).slice(-4000);
+  };
+  shell.stdout?.on("data", keep);
+  shell.stderr?.on("data", keep);
+  shell.stdio[3]?.on("data", (chunk: Buffer) => {
+    report += chunk.toString("utf8");
+  });
+  const poll = setInterval(() => {
+    const pid = Number(report.split("\n", 1)[0]);
+    if (pid > 0) peak = Math.max(peak, peakRssBytes(pid));
+  }, POLL_MS);
+  const closed = new Promise<number | null>((resolve, reject) => {
+    shell.once("error", reject);
+    shell.once("close", resolve);
+  });
+  try {
+    const code = await withDeadline(`the end of ${command} ${args.join(" ")}`, options.deadlineMs, closed);
+    const wallSeconds = (performance.now() - start) / 1000;
+    if (code !== 0) throw new Error(`${command} ${args.join(" ")} ended with ${code}: ${output}`);
+    const cpu = parseCPUSeconds(report.slice(report.indexOf("\n") + 1), "children");
+    if (cpu === undefined) throw new Error("this benchmark needs Linux: no CPU time in /proc");
+    return { wallSeconds, cpuSeconds: cpu, peakRssBytes: peak };
+  } finally {
+    clearInterval(poll);
+    if (shell.pid !== undefined && shell.exitCode === null && shell.signalCode === null) process.kill(-shell.pid, "SIGKILL");
+  }
+}
