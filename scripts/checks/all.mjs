@@ -1,5 +1,6 @@
 import { checkConsumer } from "./consumer.mjs";
 import { checkImports } from "./imports.mjs";
+import { checkLinks } from "./links.mjs";
 import { checkScope } from "./scope.mjs";
 import { checkTarballs } from "./tarballs.mjs";
 import { checkBuild, checkChangesets, checkKernel, checkLint, checkUnused } from "./tools.mjs";
@@ -16,6 +17,7 @@ export const GATES = [
   { name: "imports", run: checkImports },
   { name: "unused", run: checkUnused },
   { name: "scope", run: checkScope },
+  { name: "links", run: checkLinks },
   { name: "kernel", run: checkKernel },
   { name: "changesets", run: checkChangesets },
   { name: "tarballs", run: checkTarballs },

@@ -1,11 +1,11 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { build, transform } from "esbuild";
-import { codeBlocks } from "../lib/markdown.mjs";
+import { codeBlocks, documentation } from "../lib/markdown.mjs";
 import { run, runNode } from "../lib/run.mjs";
 import { SCOPE } from "../lib/scope.mjs";
-import { filesBelow, ROOT, shown } from "../lib/workspace.mjs";
+import { ROOT, shown } from "../lib/workspace.mjs";
 import { single, sum } from "./gate.mjs";
 import { packAll, packDriver } from "./tarballs.mjs";
 
@@ -33,14 +33,6 @@ export async function checkConsumer() {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-/** Every Markdown file that users read. */
-function documentation() {
-  const inFolders = ["docs", "packages", "examples", "interop", "bench", "testkit"].flatMap((one) =>
-    filesBelow(join(ROOT, one), (file) => file.endsWith(".md") && basename(file) !== "CHANGELOG.md"),
-  );
-  return [join(ROOT, "README.md"), join(ROOT, "CONTRIBUTING.md"), ...inFolders];
 }
 
 /**

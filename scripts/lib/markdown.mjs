@@ -1,4 +1,14 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { filesBelow, ROOT } from "./workspace.mjs";
+
+/** Every Markdown file that users read. */
+export function documentation() {
+  const inFolders = ["docs", "packages", "examples", "interop", "bench", "testkit"].flatMap((one) =>
+    filesBelow(join(ROOT, one), (file) => file.endsWith(".md") && basename(file) !== "CHANGELOG.md"),
+  );
+  return [join(ROOT, "README.md"), join(ROOT, "CONTRIBUTING.md"), ...inFolders];
+}
 
 /**
  * @typedef {object} CodeBlock
@@ -17,7 +27,6 @@ import { existsSync, readFileSync } from "node:fs";
 export function codeBlocks(file) {
   /** @type {CodeBlock[]} */
   const blocks = [];
-  if (!existsSync(file)) return blocks;
   /** @type {{ language: string, tags: string[], line: number, lines: string[] } | undefined} */
   let open;
   for (const [index, line] of readFileSync(file, "utf8").split(/\r?\n/).entries()) {
