@@ -32,6 +32,11 @@ const FRAME_HEADER_SIZE: u32 = 10;
 /** Page flag 1 (a size prefix follows) as a little-endian load of the big-endian field sees it. */
 const FLAG_SIZE_LE: u32 = 0x0100;
 
+/** Where the static data of this module end: must not reach REGISTER. */
+export function dataEnd(): usize {
+  return __heap_base;
+}
+
 // ---- LZ4 block
 
 const HASH_TABLE: usize = memory.data(16384, 16); // u16[2^13]

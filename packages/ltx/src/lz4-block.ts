@@ -84,16 +84,18 @@ export function compressBlock(span: ByteSpan, from: number, length: number, to: 
         position += MIN_MATCH;
         match += MIN_MATCH;
         const start = position;
-        extend: {
-          while (position < matchEnd - 3) {
-            const difference = view.getInt32(position, true) ^ view.getInt32(match, true);
-            if (difference !== 0) {
-              position += (31 - Math.clz32(difference & -difference)) >> 3;
-              break extend;
-            }
-            position += 4;
-            match += 4;
+        let atEnd = true;
+        while (position < matchEnd - 3) {
+          const difference = view.getInt32(position, true) ^ view.getInt32(match, true);
+          if (difference !== 0) {
+            position += (31 - Math.clz32(difference & -difference)) >> 3;
+            atEnd = false;
+            break;
           }
+          position += 4;
+          match += 4;
+        }
+        if (atEnd) {
           while (position < matchEnd && bytes[position] === bytes[match]) {
             position++;
             match++;
