@@ -1,6 +1,9 @@
-import { chmodSync, chownSync, closeSync, fchmodSync, fchownSync, fsyncSync, futimesSync, openSync, renameSync, unlinkSync, writeSync } from "node:fs";
+import { chmodSync, chownSync, closeSync, fchmodSync, fchownSync, fsync, fsyncSync, futimesSync, openSync, renameSync, unlinkSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
+import { promisify } from "node:util";
 import { LSError } from "../errors.js";
+
+const fsyncAsync = promisify(fsync);
 
 /** Ends the name of every file that is still being written. */
 export const TEMP_SUFFIX = ".tmp";
@@ -69,6 +72,21 @@ export class AtomicFileWriter {
     fsyncDirectory(dirname(this.path));
   }
 
+  /** {@link AtomicFileWriter.commit} without blocking the thread while the disk works. */
+  async commitAsync(timeMs?: number): Promise<void> {
+    await attemptAsync("fsync", this.#temp, async () => {
+      if (timeMs !== undefined) {
+        const seconds = fileTimeSeconds(timeMs);
+        futimesSync(this.#fd, seconds, seconds);
+      }
+      await fsyncAsync(this.#fd);
+    });
+    // Order matters: Windows cannot rename an open file.
+    this.#close();
+    attempt("rename", this.path, () => renameSync(this.#temp, this.path));
+    await fsyncDirectoryAsync(dirname(this.path));
+  }
+
   /** Leaves nothing behind; without effect after a successful {@link AtomicFileWriter.commit}. */
   abort(): void {
     this.#close();
@@ -119,6 +137,18 @@ export function fsyncDirectory(path: string): void {
   });
 }
 
+async function fsyncDirectoryAsync(path: string): Promise<void> {
+  if (process.platform === "win32") return;
+  await attemptAsync("fsync", path, async () => {
+    const fd = openSync(path, "r");
+    try {
+      await fsyncAsync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  });
+}
+
 /** Gives a path the database's mode and owner, as far as this process may. */
 export function giveOwner(path: string, mode: number, owner: FileOwner): void {
   try {
@@ -133,6 +163,14 @@ export function giveOwner(path: string, mode: number, owner: FileOwner): void {
 export function attempt<T>(what: string, path: string, call: () => T): T {
   try {
     return call();
+  } catch (error) {
+    throw fileError(what, path, error);
+  }
+}
+
+async function attemptAsync<T>(what: string, path: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
   } catch (error) {
     throw fileError(what, path, error);
   }

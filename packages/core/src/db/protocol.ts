@@ -13,8 +13,8 @@ export interface StagedFile {
   readonly size: number;
   /** Time in the LTX header, ms since the epoch. */
   readonly timestampMs: number;
-  /** Pages in the file. */
-  readonly pageCount: number;
+  /** Pages in the file; absent for a file that an earlier run left. */
+  readonly pageCount?: number | undefined;
   /** When the oldest commit in this file was first seen, ms since the epoch; lag is measured from it. */
   readonly oldestCommitMs: number;
 }
@@ -57,7 +57,14 @@ export type ContinuedBy =
   | "image";
 
 export type AttachOutcome =
-  | { readonly kind: "attached"; readonly by: ContinuedBy; readonly reason: string; readonly txid: TXID; readonly differingPages?: number; readonly pageCount?: number }
+  | {
+      readonly kind: "attached";
+      readonly by: ContinuedBy;
+      readonly reason: string;
+      readonly txid: TXID;
+      readonly differingPages?: number;
+      readonly pageCount?: number;
+    }
   /** The engine needs the hashes of the destination's newest state (or `null` for an image) in a second `attach`. */
   | { readonly kind: "base-required"; readonly reason: string }
   | { readonly kind: "not-ready"; readonly reason: NotReadyReason };
@@ -118,7 +125,14 @@ export type EngineEvent =
   /** The database cannot be replicated (any more); the engine looks again by itself until it is `ready`. */
   | { readonly type: "not-ready"; readonly reason: NotReadyReason }
   /** Continuity was lost while running, and repaired without help: the differing pages (or an image) were cut. */
-  | { readonly type: "continued"; readonly by: ContinuedBy; readonly reason: string; readonly txid: TXID; readonly differingPages?: number; readonly pageCount?: number }
+  | {
+      readonly type: "continued";
+      readonly by: ContinuedBy;
+      readonly reason: string;
+      readonly txid: TXID;
+      readonly differingPages?: number;
+      readonly pageCount?: number;
+    }
   /** Continuity was lost while running, and the local page table cannot repair it; a new `attach` is needed. */
   | { readonly type: "detached"; readonly reason: string }
   | { readonly type: "paused"; readonly reason: "staged-full" | "disk-full"; readonly stagedBytes: number }
@@ -145,7 +159,11 @@ export interface EngineSettings {
 
 /** One engine as `DB` sees it, whichever thread it runs on. */
 export interface EngineHost {
-  request<Op extends EngineOp>(op: Op, params: EngineRequests[Op]["params"], options?: { signal?: AbortSignal | undefined }): Promise<EngineRequests[Op]["result"]>;
+  request<Op extends EngineOp>(
+    op: Op,
+    params: EngineRequests[Op]["params"],
+    options?: { signal?: AbortSignal | undefined },
+  ): Promise<EngineRequests[Op]["result"]>;
   /** Ends the host itself; after `close` was answered, or to abandon an engine that no longer answers. */
   dispose(): Promise<void>;
 }

@@ -1,0 +1,269 @@
+import { LSError } from "../../errors.js";
+import type { FileIdentity } from "../../sqlite/borrowed-files.js";
+import type { SQLiteDriver } from "../../sqlite/driver.js";
+import type { VersionGate } from "../../sqlite/version-gate.js";
+import { frameEnd } from "../../wal/frame.js";
+import { startOf, type WALPosition } from "../../wal/reader.js";
+import type { EngineEvent, EngineSettings } from "../protocol.js";
+import { Capture } from "./capture.js";
+import { cutCapture } from "./capture-cut.js";
+import { type CommittedEnd, readCommittedEnd } from "./committed-end.js";
+import { Connections } from "./connections.js";
+import { Doubt } from "./doubt.js";
+import type { LocalState } from "./local-state.js";
+import { ReadMarks } from "./read-marks.js";
+import type { Slicer } from "./slicer.js";
+import { SnapshotView } from "./snapshot-view.js";
+import { cutState } from "./state-cut.js";
+import { Takeover } from "./takeover.js";
+import { WalFile } from "./wal-file.js";
+
+/** What every attachment of one engine is made with. */
+export interface AttachedContext {
+  readonly driver: SQLiteDriver;
+  readonly gate: VersionGate;
+  readonly settings: EngineSettings;
+  readonly local: LocalState;
+  readonly emit: (event: EngineEvent) => void;
+  readonly barrierPatienceMs: number;
+}
+
+/** What a state cut found. */
+export interface StateOutcome {
+  readonly differingPages: number;
+  readonly pageCount: number;
+}
+
+/**
+ * Our connections, the read mark and the capture on one database, from the moment the mark is taken. Nothing here decides when; every
+ * method is one operation of the engine's queue. A {@link Doubt} means that this attachment is over.
+ */
+export class Attached {
+  readonly pageSize: number;
+  readonly #context: AttachedContext;
+  readonly #connections: Connections;
+  readonly #marks: ReadMarks;
+  readonly #wal: WalFile;
+  readonly #takeover: Takeover;
+  #capture: Capture | undefined;
+  #cutPosition: WALPosition | undefined;
+  /** When the oldest commit that waits in the capture was first seen, ms since the epoch. */
+  #oldestCommitMs: number | undefined;
+
+  /** Opens the connections and takes the mark. */
+  constructor(context: AttachedContext) {
+    const { driver, settings, gate, emit, barrierPatienceMs } = context;
+    this.#context = context;
+    this.#wal = new WalFile(settings.path);
+    this.#connections = new Connections(driver, settings.path, gate);
+    try {
+      this.pageSize = this.#connections.pageSize();
+      this.#marks = new ReadMarks(this.#connections.keeper);
+    } catch (error) {
+      this.#connections.close();
+      throw error;
+    }
+    this.#takeover = new Takeover({
+      connections: this.#connections,
+      marks: this.#marks,
+      capture: this,
+      readEnd: () => this.readEnd(),
+      emit,
+      barrierPatienceMs,
+      walBytes: (frames) => frameEnd(frames, this.pageSize),
+    });
+  }
+
+  get identity(): FileIdentity {
+    return this.#connections.database.identity;
+  }
+
+  /** The last frame that the current TXID includes, as far as it is one. */
+  get cutPosition(): WALPosition | undefined {
+    return this.#cutPosition;
+  }
+
+  /** Frames go by without being captured; {@link resync} ends that. */
+  get skipping(): boolean {
+    return this.#capture === undefined;
+  }
+
+  /** Frames captured so far; only its growth means something. */
+  get framesTaken(): number {
+    return this.#capture?.frames ?? 0;
+  }
+
+  get readerBlocks(): boolean {
+    return this.#takeover.readerBlocks;
+  }
+
+  readonly readAt: WalFile["readAt"] = (into, position) => this.#wal.readAt(into, position);
+
+  /** Where the committed frames end now. */
+  readEnd(): CommittedEnd {
+    return readCommittedEnd(this.#wal.readAt, this.#connections.status);
+  }
+
+  /** @throws Doubt when database or WAL are other files than the ones that were attached. */
+  checkIdentity(): void {
+    if (!this.#connections.database.atPath()) throw new Doubt("the database file was replaced");
+    this.#wal.checkIdentity();
+  }
+
+  /** Whether commits exist that no level-0 file holds. */
+  isDirty(end: CommittedEnd): boolean {
+    return this.#capture === undefined || !this.#capture.empty || this.#capture.isBehind(end);
+  }
+
+  /** Notes when a commit was first seen. */
+  noteDirty(nowMs: number): void {
+    this.#oldestCommitMs ??= nowMs;
+  }
+
+  /** Goes on from a place in the WAL that is proven. */
+  captureFrom(position: WALPosition): void {
+    this.#capture = new Capture(this.#wal.readAt, this.pageSize, position);
+    this.#cutPosition = position;
+  }
+
+  /** Gives up the captured frames: until {@link resync} only marks and checkpoints go on. */
+  skip(): void {
+    this.#capture = undefined;
+  }
+
+  /**
+   * Compares the database with the table of the current TXID (or takes all of it) and cuts what differs as the next TXID; capture goes on
+   * behind that state. The mark does not move meanwhile.
+   */
+  async resync(how: "diff" | "image", slicer: Slicer): Promise<StateOutcome> {
+    const { local } = this.#context;
+    this.skip();
+    this.#marks.move();
+    const end = this.readEnd();
+    const parts = { database: this.#connections.database, readAt: this.#wal.readAt, pageSize: this.pageSize };
+    const view = await SnapshotView.take(parts, this.#marks.current, end, slicer);
+    await this.#wal.sync();
+    const txid = local.txid + 1n;
+    const oldestCommitMs = this.#oldestCommitMs ?? Date.now();
+    const timestampMs = this.#nextTimestamp();
+    const result = await cutState(view, how === "diff" ? local.table : undefined, { meta: local.meta, txid, timestampMs }, slicer);
+    const { differingPages, size, table } = result;
+    const file = size === undefined ? undefined : { txid, path: local.meta.stagedFile(txid), size, timestampMs, pageCount: differingPages, oldestCommitMs };
+    local.advance({ table, file });
+    this.#oldestCommitMs = undefined;
+    this.#capture = new Capture(this.#wal.readAt, this.pageSize, view.position);
+    this.#cutPosition = view.position;
+    if (file !== undefined) this.#context.emit({ type: "staged", file });
+    return { differingPages, pageCount: view.commit };
+  }
+
+  /**
+   * Cuts what is committed, at most one capture full of it.
+   * @returns whether more remains.
+   */
+  async cut(slicer: Slicer): Promise<boolean> {
+    const capture = this.#capture;
+    if (capture === undefined) throw new LSError("LS_INTERNAL", "nothing is captured");
+    this.checkIdentity();
+    const end = this.readEnd();
+    if (capture.isBehind(end)) this.noteDirty(Date.now());
+    await capture.grab(end, slicer);
+    const taken = capture.take();
+    if (taken === undefined) return false;
+    // Before the file may leave this machine, the local disk must hold what is in it.
+    await this.#wal.sync();
+    const { local } = this.#context;
+    const txid = local.txid + 1n;
+    const timestampMs = this.#nextTimestamp();
+    const table = local.table;
+    if (table === undefined) throw new LSError("LS_INTERNAL", "capture runs without a page table");
+    const { size, pgnos, hashes } = await cutCapture(
+      capture,
+      taken,
+      { meta: local.meta, txid, timestampMs, previousCommit: table.commit, view: () => this.#viewOfCapture(capture, end, slicer) },
+      slicer,
+    );
+    table.resize(taken.commit);
+    table.update(pgnos, pgnos.length, hashes);
+    capture.clear();
+    this.#cutPosition = capture.position;
+    const file = {
+      txid,
+      path: local.meta.stagedFile(txid),
+      size,
+      timestampMs,
+      pageCount: pgnos.length,
+      oldestCommitMs: this.#oldestCommitMs ?? timestampMs,
+    };
+    local.advance({ table, file });
+    const more = capture.isBehind(end);
+    this.#oldestCommitMs = more ? Date.now() : undefined;
+    this.#context.emit({ type: "staged", file });
+    return more;
+  }
+
+  /**
+   * Takes new frames, moves the mark, and checkpoints where that is due.
+   * @param due whether a checkpoint waits for `minCheckpointPages`.
+   * @returns whether a cut has to come before the next look.
+   */
+  async look(due: "threshold" | "now", slicer: Slicer): Promise<{ readonly cutFirst: boolean; readonly end: CommittedEnd; readonly checkpointed: boolean }> {
+    const { gate, settings } = this.#context;
+    this.checkIdentity();
+    let result = await this.#takeover.look(slicer);
+    let end = this.readEnd();
+    const wanted = due === "now" || end.frames >= settings.minCheckpointPages;
+    const checkpointed = result === "partial" && gate.takeover && wanted && end.frames > end.backfilled;
+    if (checkpointed) {
+      result = await this.#takeover.checkpoint(slicer);
+      end = this.readEnd();
+      if (result === "partial" && this.#barrierAllowed(end)) {
+        result = this.#takeover.barrier();
+        end = this.readEnd();
+      }
+    }
+    return { cutFirst: result === "cut-first", end, checkpointed };
+  }
+
+  // What the takeover gives the frames to.
+
+  get mustCut(): boolean {
+    return this.#capture?.mustCut ?? false;
+  }
+
+  async grab(end: CommittedEnd, slicer: Slicer): Promise<void> {
+    if (this.#capture?.isBehind(end)) this.noteDirty(Date.now());
+    await this.#capture?.grab(end, slicer);
+  }
+
+  grabNow(end: CommittedEnd): void {
+    if (this.#capture?.isBehind(end)) this.noteDirty(Date.now());
+    this.#capture?.grabNow(end);
+  }
+
+  /** Ends the mark and closes everything; the WAL stays as it is. Safe whatever the application has open. */
+  close(): void {
+    this.#wal.close();
+    this.#connections.close();
+  }
+
+  #barrierAllowed(end: CommittedEnd): boolean {
+    const { checkpointBarrier, maxWalBytes } = this.#context.settings;
+    return checkpointBarrier === "emergency" && frameEnd(end.frames, this.pageSize) > maxWalBytes && !this.#takeover.readerBlocks;
+  }
+
+  /** The state at the last captured frame. */
+  async #viewOfCapture(capture: Capture, end: CommittedEnd, slicer: Slicer): Promise<SnapshotView> {
+    const { position } = capture;
+    const parts = { database: this.#connections.database, readAt: this.#wal.readAt, pageSize: this.pageSize };
+    const { header } = end;
+    // A restart that is prepared: everything captured is in the database file, and its frames may be being overwritten.
+    if (header === undefined || end.frames === 0 || position === undefined) return SnapshotView.ofFile(parts);
+    return SnapshotView.upTo(parts, startOf(header), position.frame, slicer);
+  }
+
+  /** Header times never run backwards, whatever the clock does. */
+  #nextTimestamp(): number {
+    return Math.max(Date.now(), this.#context.local.timestampMs);
+  }
+}

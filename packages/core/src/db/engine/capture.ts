@@ -1,0 +1,114 @@
+import { isNextGeneration } from "../../wal/header.js";
+import { PageMap, type PageMapCut } from "../../wal/page-map.js";
+import { type ReadAt, startOf, type WALPosition, WALReader } from "../../wal/reader.js";
+import type { CommittedEnd } from "./committed-end.js";
+import { Doubt } from "./doubt.js";
+import { scanStep } from "./scan-wal.js";
+import type { Slicer } from "./slicer.js";
+
+/** Page bytes held between two cuts; one cut takes no more, except for a single transaction that is larger. */
+const CAPTURE_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Takes committed frames out of the WAL, each exactly once, and keeps the newest version of every page until the next cut.
+ * Each step is proven: same salts and an intact checksum chain from the last frame taken, or the directly following
+ * generation from its first frame. Anything else is a {@link Doubt}.
+ */
+export class Capture {
+  readonly #reader = new WALReader();
+  readonly #readAt: ReadAt;
+  readonly #map: PageMap;
+  #position: WALPosition | undefined;
+  #frames = 0;
+
+  /**
+   * @param position the last frame that is held already; `undefined` = the WAL was empty, and its next generation is the first.
+   * @param maxBytes see {@link CAPTURE_BYTES}; lower in tests.
+   */
+  constructor(readAt: ReadAt, pageSize: number, position: WALPosition | undefined, maxBytes: number = CAPTURE_BYTES) {
+    this.#readAt = readAt;
+    this.#map = new PageMap(pageSize, maxBytes);
+    this.#position = position;
+  }
+
+  /** The last frame taken. */
+  get position(): WALPosition | undefined {
+    return this.#position;
+  }
+
+  /** Frames taken since the start; only its growth means something. */
+  get frames(): number {
+    return this.#frames;
+  }
+
+  /** Nothing waits for a cut. */
+  get empty(): boolean {
+    return this.#map.empty;
+  }
+
+  /** A cut has to come before anything else is taken, and before the read mark moves. */
+  get mustCut(): boolean {
+    return this.#map.full() || this.#map.spilled;
+  }
+
+  /** Whether `end` lies beyond what was taken. */
+  isBehind(end: CommittedEnd): boolean {
+    if (end.frames === 0 || end.header === undefined) return false;
+    const position = this.#position;
+    return position === undefined || position.salt1 !== end.header.salt1 || position.salt2 !== end.header.salt2 || position.frame !== end.frames;
+  }
+
+  /** Takes frames up to `end`, or until {@link mustCut}. The frames stay readable meanwhile as long as the read mark does not move. */
+  async grab(end: CommittedEnd, slicer: Slicer): Promise<void> {
+    while (this.#step(end)) if (slicer.due) await slicer.pause();
+  }
+
+  /** {@link grab} without a pause: inside a barrier. */
+  grabNow(end: CommittedEnd): void {
+    while (this.#step(end));
+  }
+
+  /** What waits for a cut; it stays until {@link clear}. */
+  take(): PageMapCut | undefined {
+    return this.#map.take();
+  }
+
+  has(pgno: number): boolean {
+    return this.#map.has(pgno);
+  }
+
+  missingAbove(floor: number): Uint32Array {
+    return this.#map.missingAbove(floor);
+  }
+
+  copyPage(pgno: number, into: Uint8Array, at: number): void {
+    this.#map.copyPage(pgno, into, at, this.#readAt);
+  }
+
+  /** The cut is durable. */
+  clear(): void {
+    this.#map.clear();
+  }
+
+  /** One step towards `end`; whether more remains. */
+  #step(end: CommittedEnd): boolean {
+    const { header, frames } = end;
+    if (frames === 0 || this.mustCut) return false;
+    if (header === undefined) throw new Doubt("the WAL lost its header");
+    const position = this.#position;
+    let from: WALPosition;
+    if (position !== undefined && position.salt1 === header.salt1 && position.salt2 === header.salt2) {
+      if (frames < position.frame) throw new Doubt("the WAL is shorter than what was captured from it");
+      from = position;
+    } else {
+      if (position !== undefined && !isNextGeneration(position.salt1, header.salt1)) throw new Doubt("the WAL is not the generation after the captured one");
+      if (header.pageSize !== this.#map.pageSize) throw new Doubt("the page size changed");
+      from = startOf(header);
+    }
+    if (from.frame === frames) return false;
+    const { position: taken } = scanStep(from, frames, (to) => this.#map.grab(this.#reader, this.#readAt, from, to));
+    this.#frames += taken.frame - from.frame;
+    this.#position = taken;
+    return taken.frame < frames && !this.mustCut;
+  }
+}

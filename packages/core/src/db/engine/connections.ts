@@ -1,0 +1,102 @@
+import { BorrowedFile } from "../../sqlite/borrowed-files.js";
+import type { SQLiteConnection, SQLiteDriver } from "../../sqlite/driver.js";
+import { ReadMark } from "../../sqlite/read-mark.js";
+import type { VersionGate } from "../../sqlite/version-gate.js";
+import { type WALStatusSource, walStatusSource } from "../../sqlite/wal-status.js";
+import { Doubt } from "./doubt.js";
+
+/** What a checkpoint says when it is done. */
+export interface CheckpointResult {
+  /** Another connection is in a checkpoint, or in the way of one. */
+  readonly busy: boolean;
+  /** Committed frames in the WAL (mxFrame). */
+  readonly frames: number;
+  /** Of these, frames that are in the database file too (nBackfill). */
+  readonly backfilled: number;
+}
+
+/**
+ * Our connections to one database.
+ *
+ * - two read-only ones, the *keeper*: they take turns in holding the read mark, and a read-only connection that closes last
+ *   leaves the WAL as it is (its descriptor cannot take the exclusive lock), so a restart continues where this run stopped;
+ * - an idle read-only one that is never in a transaction: NOOP is refused inside one's own;
+ * - a read-write one for PASSIVE (refused on a read-only one) that never checkpoints by itself.
+ *
+ * Each has read once before it is used: a connection without its shared lock protects nothing.
+ */
+export class Connections {
+  readonly keeper: readonly [ReadMark, ReadMark];
+  /** Where SQLite says the WAL stands. */
+  readonly status: WALStatusSource;
+  /** The database file, through one of SQLite's own descriptors. */
+  readonly database: BorrowedFile;
+  readonly #idle: SQLiteConnection;
+  readonly #writer: SQLiteConnection;
+  readonly #driver: SQLiteDriver;
+
+  /** @throws the driver's error when one of them cannot be opened; none is left open then. */
+  constructor(driver: SQLiteDriver, path: string, gate: VersionGate) {
+    this.#driver = driver;
+    const opened: SQLiteConnection[] = [];
+    const open = (readonly: boolean): SQLiteConnection => {
+      const connection = driver.open(path, { readonly, timeoutMs: 0 });
+      opened.push(connection);
+      if (!readonly) connection.exec("PRAGMA wal_autocheckpoint=0");
+      connection.row("PRAGMA user_version");
+      return connection;
+    };
+    try {
+      this.keeper = [new ReadMark(open(true)), new ReadMark(open(true))];
+      this.#idle = open(true);
+      this.#writer = open(false);
+      this.database = borrow(path);
+      this.status = walStatusSource(gate, this.#idle, () => borrow(`${path}-shm`));
+    } catch (error) {
+      // Newest first: a read-only one closes last.
+      for (const connection of opened.reverse()) connection.close();
+      throw error;
+    }
+  }
+
+  /** Bytes of one page. */
+  pageSize(): number {
+    return Number(this.#idle.row("PRAGMA page_size")?.["page_size"]);
+  }
+
+  /** Copies what no read mark protects into the database file. Never waits for anybody. */
+  passive(): CheckpointResult {
+    const row = this.#writer.row("PRAGMA wal_checkpoint(PASSIVE)");
+    return { busy: row?.["busy"] !== 0, frames: Number(row?.["log"]), backfilled: Number(row?.["checkpointed"]) };
+  }
+
+  /** A further read-write connection, for the time of a barrier. */
+  openBarrier(): SQLiteConnection {
+    const connection = this.#driver.open(this.#writer.path, { timeoutMs: 0 });
+    connection.exec("PRAGMA wal_autocheckpoint=0");
+    connection.row("PRAGMA user_version");
+    return connection;
+  }
+
+  /** A further read-only connection, for a snapshot that outlives the mark. */
+  openReader(): ReadMark {
+    return new ReadMark(this.#driver.open(this.#writer.path, { readonly: true, timeoutMs: 0 }));
+  }
+
+  /** Order matters: read-write, idle, keeper. The last one to close must not be able to checkpoint and delete the WAL. */
+  close(): void {
+    this.database.close();
+    this.#writer.close();
+    this.#idle.close();
+    for (const mark of this.keeper) {
+      mark.end();
+      mark.connection.close();
+    }
+  }
+}
+
+function borrow(path: string): BorrowedFile {
+  const file = BorrowedFile.find(path);
+  if (file === undefined) throw new Doubt(`${path} was replaced while it was opened`);
+  return file;
+}

@@ -1,0 +1,112 @@
+import { LSError } from "../../errors.js";
+import type { AttachOutcome, AttachRequest, ContinuedBy, PageHashes } from "../protocol.js";
+import { Attached, type AttachedContext } from "./attached.js";
+import { planContinuity } from "./continuity.js";
+import type { Slicer } from "./slicer.js";
+import { hashesOf, proveByWAL } from "./wal-proof.js";
+
+export interface Established {
+  readonly attached: Attached;
+  readonly by: ContinuedBy;
+  readonly reason: string;
+  readonly differingPages?: number;
+  readonly pageCount?: number;
+}
+
+/**
+ * Starts capture so that nothing is missed between the local position (or the destination's) and the first frame taken.
+ * @returns `undefined` with the reason when the hashes of the destination's newest state have to come first.
+ */
+export async function establish(context: AttachedContext, request: AttachRequest, slicer: Slicer): Promise<Established | { readonly baseRequired: string }> {
+  const { local } = context;
+  const { remoteTXID, remoteTimestampMs, base } = request;
+  local.staged.acknowledge(remoteTXID);
+  const plan = planContinuity({
+    localTXID: local.txid,
+    localFilesFrom: local.staged.newest?.txid === local.txid ? local.staged.runStart : undefined,
+    remoteTXID,
+  });
+  const after = { txid: remoteTXID, timestampMs: remoteTimestampMs };
+  switch (plan.kind) {
+    case "first-image":
+      await local.rebase({ txid: 0n, timestampMs: 0 }, undefined, undefined, slicer);
+      return byState(context, "image", plan.reason, slicer);
+    case "rebase":
+      if (base === undefined) return { baseRequired: plan.reason };
+      await local.rebase(after, hashesFor(base, remoteTXID), undefined, slicer);
+      return byState(context, base === null ? "image" : "diff", plan.reason, slicer);
+    case "continue": {
+      await local.rollForward(slicer);
+      const proven = await byWAL(context, slicer);
+      if ("attached" in proven) return proven;
+      if (local.table?.unknownPages() === 0) return byState(context, "diff", proven.refused, slicer);
+      if (base === undefined) return { baseRequired: proven.refused };
+      if (base === null) return byState(context, "image", proven.refused, slicer);
+      await local.rebase(after, hashesFor(base, remoteTXID), local.txid, slicer);
+      return byState(context, "diff", proven.refused, slicer);
+    }
+  }
+}
+
+/** Compares the database with the table of the local position, or takes all of it. */
+export async function byState(context: AttachedContext, how: "diff" | "image", reason: string, slicer: Slicer): Promise<Established> {
+  const attached = new Attached(context);
+  try {
+    checkPageSize(context, attached);
+    const outcome = await attached.resync(how, slicer);
+    saveTable(context, attached);
+    return { attached, by: how, reason, ...outcome };
+  } catch (error) {
+    attached.close();
+    throw error;
+  }
+}
+
+/** Goes on behind the recorded place if the WAL proves that nothing was missed. */
+async function byWAL(context: AttachedContext, slicer: Slicer): Promise<Established | { readonly refused: string }> {
+  const { local } = context;
+  // The mark comes first: what is read under it cannot be overwritten.
+  const attached = new Attached(context);
+  let established = false;
+  try {
+    checkPageSize(context, attached);
+    const place = local.recordedPlace(attached.identity);
+    const { table } = local;
+    if (place === undefined || table === undefined) return { refused: "no place in the WAL was recorded for this database file" };
+    const proof = await proveByWAL(attached.readAt, attached.readEnd(), place, hashesOf(table), slicer);
+    if ("refused" in proof) return proof;
+    attached.captureFrom(proof.position);
+    established = true;
+    return { attached, by: "wal", reason: "the WAL proves that nothing was missed" };
+  } finally {
+    if (!established) attached.close();
+  }
+}
+
+/** A position without a level-0 file of its own is known by the table only, so it is saved at once. */
+function saveTable({ local }: AttachedContext, attached: Attached): void {
+  local.saveTable(attached.identity, attached.cutPosition);
+}
+
+function hashesFor(base: PageHashes | null, txid: bigint): PageHashes | undefined {
+  if (base !== null && base.txid !== txid) throw new LSError("LS_INTERNAL", "the base is not the destination's newest state");
+  return base ?? undefined;
+}
+
+/** No file can change the page size of a replica: restoring merges pages of one size. */
+function checkPageSize({ local, settings }: AttachedContext, { pageSize }: Attached): void {
+  const before = local.txid === 0n ? undefined : local.pageSize;
+  if (before === undefined || before === pageSize) return;
+  throw new LSError(
+    "LS_NOT_READY",
+    `the page size of ${settings.path} changed from ${before} to ${pageSize}, which a replica cannot follow; replicate it to another URL`,
+    {
+      details: { path: settings.path, reason: "unsupported" },
+    },
+  );
+}
+
+export function toOutcome({ by, reason, differingPages, pageCount }: Established, txid: bigint): AttachOutcome & { kind: "attached" } {
+  const numbers = differingPages === undefined || pageCount === undefined ? {} : { differingPages, pageCount };
+  return { kind: "attached", by, reason, txid, ...numbers };
+}

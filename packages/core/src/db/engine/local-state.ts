@@ -1,0 +1,237 @@
+import { rmSync, utimesSync } from "node:fs";
+import { isLTXError, type LTXHeader, type TXID } from "@ls/ltx";
+import { LSError } from "../../errors.js";
+import { type FileIdentity, sameFile } from "../../sqlite/borrowed-files.js";
+import { frameSize } from "../../wal/frame.js";
+import { WAL_HEADER_SIZE } from "../../wal/header.js";
+import type { RecordedPosition, WALPosition } from "../../wal/reader.js";
+import { type AtomicFileWriter, fileTimeSeconds } from "../atomic-file.js";
+import type { MetaDirectory } from "../meta-directory.js";
+import { PageTable } from "../page-table.js";
+import { loadPageTable, type PageTableStamp, savePageTable } from "../page-table-file.js";
+import type { LocalPosition, PageHashes, StagedFile } from "../protocol.js";
+import { type LTXFileFacts, readLTX, rollForward } from "./read-ltx.js";
+import type { Slicer } from "./slicer.js";
+import { StagedFiles } from "./staged-files.js";
+
+/** A state that has become durable. */
+export interface Advance {
+  readonly table: PageTable;
+  /** The new file; `undefined` = the state is the one of the current TXID. */
+  readonly file: StagedFile | undefined;
+}
+
+/**
+ * What is known beside the database: position, page table, level-0 files. In memory it changes only after the disk did,
+ * so a new process that reads the disk comes to the same conclusions.
+ */
+export class LocalState {
+  readonly meta: MetaDirectory;
+  readonly staged: StagedFiles;
+  #txid: TXID = 0n;
+  #timestampMs = 0;
+  #table: PageTable | undefined;
+  #stamp: PageTableStamp | undefined;
+  /** TXID of the table on disk. */
+  #savedTXID: TXID = 0n;
+  #newest: LTXHeader | undefined;
+  #damagedTXID: TXID | undefined;
+  #incoming: AtomicFileWriter | undefined;
+
+  private constructor(meta: MetaDirectory) {
+    this.meta = meta;
+    this.staged = new StagedFiles(meta);
+  }
+
+  /** Loads the page table and verifies the newest level-0 file to its last byte. */
+  static async load(meta: MetaDirectory, slicer: Slicer): Promise<LocalState> {
+    const state = new LocalState(meta);
+    const load = loadPageTable(meta.pageTablePath);
+    if (load.status === "loaded") {
+      state.#table = load.table;
+      state.#stamp = load.stamp;
+      state.#savedTXID = load.stamp.txid;
+      state.#txid = load.stamp.txid;
+      state.#timestampMs = load.stamp.timestampMs;
+    }
+    await state.verifyNewest(slicer);
+    return state;
+  }
+
+  get txid(): TXID {
+    return this.#txid;
+  }
+
+  /** Header time of the current TXID; the next one's is not lower. */
+  get timestampMs(): number {
+    return this.#timestampMs;
+  }
+
+  /** The table of the current TXID; `undefined` = none is known. Entries may be unknown. */
+  get table(): PageTable | undefined {
+    return this.#table;
+  }
+
+  get position(): LocalPosition {
+    return this.#damagedTXID === undefined ? { txid: this.#txid } : { txid: this.#txid, damagedTXID: this.#damagedTXID };
+  }
+
+  /** Reads the newest level-0 file; after it was put back, or an earlier one became the newest. */
+  async verifyNewest(slicer: Slicer): Promise<void> {
+    this.#damagedTXID = undefined;
+    this.#newest = undefined;
+    const newest = this.staged.newest;
+    if (newest === undefined || newest.txid < this.#txid) return;
+    this.#txid = newest.txid;
+    this.#timestampMs = Math.max(this.#timestampMs, newest.timestampMs);
+    try {
+      const { header } = await readLTX(newest.path, () => {}, slicer);
+      if (header.minTXID === newest.txid && header.maxTXID === newest.txid) {
+        this.#newest = header;
+        this.#timestampMs = Math.max(this.#timestampMs, header.timestampMs);
+      } else this.#damagedTXID = newest.txid;
+    } catch (error) {
+      if (!isLTXError(error)) throw error;
+      this.#damagedTXID = newest.txid;
+    }
+  }
+
+  /**
+   * Takes the next piece of a good copy of the damaged newest file; with `final` the whole is put in its place and verified.
+   * @returns whether the newest file is good now.
+   */
+  async putStaged(txid: TXID, chunk: Uint8Array, final: boolean, slicer: Slicer): Promise<{ accepted: boolean }> {
+    if (this.#damagedTXID !== txid) throw new LSError("LS_INTERNAL", `level-0 file ${txid} is not the damaged one`);
+    try {
+      this.#incoming ??= this.meta.stage(txid);
+      this.#incoming.write(chunk);
+      if (!final) return { accepted: false };
+      await this.#incoming.commitAsync();
+    } catch (error) {
+      this.#incoming?.abort();
+      this.#incoming = undefined;
+      throw error;
+    }
+    this.#incoming = undefined;
+    this.staged.reload();
+    await this.verifyNewest(slicer);
+    const newest = this.staged.newest;
+    if (this.#damagedTXID !== undefined || newest === undefined) return { accepted: false };
+    const seconds = fileTimeSeconds(newest.timestampMs);
+    utimesSync(newest.path, seconds, seconds);
+    return { accepted: true };
+  }
+
+  /** Falls back behind the newest level-0 file. */
+  async dropNewest(slicer: Slicer): Promise<void> {
+    const newest = this.staged.newest;
+    if (newest === undefined) return;
+    this.staged.removeAbove(newest.txid - 1n);
+    this.#txid = newest.txid - 1n;
+    await this.verifyNewest(slicer);
+  }
+
+  /**
+   * Brings the page table to the current TXID by the local files after it. Without an unbroken run of good files a table remains
+   * that knows the pages of the newest file only.
+   */
+  async rollForward(slicer: Slicer): Promise<void> {
+    if (this.#txid === 0n || this.#stamp?.txid === this.#txid) return;
+    if (this.#table !== undefined && this.#stamp !== undefined && (await this.#rollThrough(this.#table, this.#stamp.txid, slicer))) return;
+    this.#table = undefined;
+    const newest = this.staged.newest;
+    if (this.#newest === undefined || newest?.txid !== this.#txid) return;
+    const table = new PageTable(this.#newest.pageSize);
+    await rollForward(table, newest.path, slicer);
+    this.#table = table;
+  }
+
+  /** The last place in the WAL that the current TXID includes, as far as it was recorded for this database file. */
+  recordedPlace(identity: FileIdentity): RecordedPosition | undefined {
+    if (this.#stamp !== undefined && !sameFile(this.#stamp.identity, identity)) return undefined;
+    if (this.#stamp?.txid === this.#txid && this.#stamp.wal !== undefined) return this.#stamp.wal;
+    const header = this.#newest;
+    if (header === undefined || (header.walSalt1 === 0 && header.walSalt2 === 0)) return undefined;
+    const frame = (header.walOffset + header.walSize - WAL_HEADER_SIZE) / frameSize(header.pageSize);
+    return Number.isInteger(frame) && frame >= 0 ? { salt1: header.walSalt1, salt2: header.walSalt2, frame } : undefined;
+  }
+
+  /** Page size of the history so far. */
+  get pageSize(): number | undefined {
+    return this.#newest?.pageSize ?? this.#table?.pageSize;
+  }
+
+  /**
+   * Takes the destination's state over as the local one: position, table, and level-0 files, of which none above it may remain.
+   * @param base its hashes; `undefined` when an image follows.
+   * @param rollTo continue with the local files up to this TXID.
+   */
+  async rebase(
+    after: { readonly txid: TXID; readonly timestampMs: number },
+    base: PageHashes | undefined,
+    rollTo: TXID | undefined,
+    slicer: Slicer,
+  ): Promise<void> {
+    const table = base === undefined ? undefined : PageTable.from(base);
+    if (table !== undefined && rollTo !== undefined && (await this.#rollThrough(table, after.txid, slicer, rollTo))) {
+      this.#table = table;
+      return;
+    }
+    // Order matters: a table above the newest file would be taken for the position at the next start.
+    rmSync(this.meta.pageTablePath, { force: true });
+    this.#savedTXID = 0n;
+    this.staged.removeAbove(after.txid);
+    this.#table = table;
+    this.#stamp = undefined;
+    this.#newest = undefined;
+    this.#txid = after.txid;
+    this.#timestampMs = Math.max(after.timestampMs, this.#timestampMs);
+  }
+
+  /** A state is durable on disk: the position moves. */
+  advance({ table, file }: Advance): void {
+    this.#table = table;
+    this.#stamp = undefined;
+    this.#newest = undefined;
+    if (file === undefined) return;
+    this.#txid = file.txid;
+    this.#timestampMs = file.timestampMs;
+    this.staged.add(file);
+  }
+
+  /** Whether the table on disk is older than the position. */
+  get tableUnsaved(): boolean {
+    return this.#savedTXID !== this.#txid;
+  }
+
+  /** Saves the table, and deletes level-0 files that only it still needed. */
+  saveTable(identity: FileIdentity, wal: WALPosition | undefined): void {
+    if (this.#table === undefined || this.#txid === 0n) return;
+    const stamp = { txid: this.#txid, timestampMs: this.#timestampMs, identity, wal };
+    savePageTable(this.meta.pageTablePath, this.#table, stamp, this.meta.owner);
+    this.#stamp = stamp;
+    this.#savedTXID = this.#txid;
+    this.prune();
+  }
+
+  prune(): void {
+    this.staged.prune(this.#savedTXID);
+  }
+
+  /** Applies local files `after` + 1 … to a table; `false` = one is missing or damaged, and the table is of no use. */
+  async #rollThrough(table: PageTable, after: TXID, slicer: Slicer, to: TXID = this.#txid): Promise<boolean> {
+    for (let txid = after + 1n; txid <= to; txid++) {
+      const path = this.staged.path(txid);
+      if (path === undefined) return false;
+      let facts: LTXFileFacts;
+      try {
+        facts = await rollForward(table, path, slicer);
+      } catch (error) {
+        if (isLTXError(error)) return false;
+        throw error;
+      }
+      if (facts.header.pageSize !== table.pageSize) return false;
+    }
+    return true;
+  }
+}

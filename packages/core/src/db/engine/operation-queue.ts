@@ -1,0 +1,79 @@
+import { LSError } from "../../errors.js";
+
+interface Entry {
+  readonly start: () => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/**
+ * Runs operations one at a time, in the order they were asked for. Everything that touches one database goes through one
+ * queue, so no two awaits of different operations ever interleave.
+ */
+export class OperationQueue {
+  readonly #waiting: Entry[] = [];
+  #running: AbortController | undefined;
+  #closed = false;
+
+  /** Operations that wait or run. */
+  get length(): number {
+    return this.#waiting.length + (this.#running === undefined ? 0 : 1);
+  }
+
+  /**
+   * Queues `operation`. A waiting one leaves the queue at once when `signal` aborts; a running one is told through the
+   * signal it gets and settles when it has cleaned up.
+   */
+  run<T>(operation: (signal: AbortSignal) => Promise<T> | T, signal?: AbortSignal): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (this.#closed) return reject(notOpen());
+      if (signal?.aborted) return reject(signal.reason);
+      const onAbort = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(entry), 1);
+        reject(signal?.reason);
+      };
+      const entry: Entry = {
+        start: () => {
+          signal?.removeEventListener("abort", onAbort);
+          void this.#execute(operation, signal).then(resolve, reject);
+        },
+        reject: (reason) => {
+          signal?.removeEventListener("abort", onAbort);
+          reject(reason);
+        },
+      };
+      signal?.addEventListener("abort", onAbort, { once: true });
+      this.#waiting.push(entry);
+      this.#startNext();
+    });
+  }
+
+  /** Aborts the running operation. */
+  abortRunning(reason: unknown): void {
+    this.#running?.abort(reason);
+  }
+
+  /** Refuses the waiting operations and every later one with `LS_NOT_OPEN`; the running one goes on. */
+  close(): void {
+    this.#closed = true;
+    for (const entry of this.#waiting.splice(0)) entry.reject(notOpen());
+  }
+
+  async #execute<T>(operation: (signal: AbortSignal) => Promise<T> | T, signal: AbortSignal | undefined): Promise<T> {
+    const controller = new AbortController();
+    this.#running = controller;
+    try {
+      return await operation(signal === undefined ? controller.signal : AbortSignal.any([signal, controller.signal]));
+    } finally {
+      this.#running = undefined;
+      this.#startNext();
+    }
+  }
+
+  #startNext(): void {
+    if (this.#running === undefined) this.#waiting.shift()?.start();
+  }
+}
+
+function notOpen(): LSError {
+  return new LSError("LS_NOT_OPEN", "the database is closed");
+}

@@ -1,0 +1,72 @@
+import { lockPage, PageHasher, type TXID } from "@ls/ltx";
+import { WAL_HEADER_SIZE } from "../../wal/header.js";
+import type { MetaDirectory } from "../meta-directory.js";
+import { PageTable } from "../page-table.js";
+import type { Slicer } from "./slicer.js";
+import type { SnapshotView } from "./snapshot-view.js";
+import { Staging } from "./staging.js";
+
+export interface StateCut {
+  /** Hashes of every page of the view. */
+  readonly table: PageTable;
+  /** Pages that differ from the base; all of them without one. */
+  readonly differingPages: number;
+  /** Bytes of the staged file; `undefined` = the view equals the base and no file was made. */
+  readonly size: number | undefined;
+}
+
+/**
+ * Makes one level-0 file out of a view, not out of WAL frames: all pages, or those that differ from `base`. Memory is bounded by two
+ * batches and the page table.
+ */
+export async function cutState(
+  view: SnapshotView,
+  base: PageTable | undefined,
+  { meta, txid, timestampMs }: { readonly meta: MetaDirectory; readonly txid: TXID; readonly timestampMs: number },
+  slicer: Slicer,
+): Promise<StateCut> {
+  const { pageSize, commit } = view;
+  const table = new PageTable(pageSize);
+  table.resize(commit);
+  const lock = lockPage(pageSize);
+  // Made from no frames: the range is empty, and starts where the first frame would be (upstream refuses offset 0).
+  const header = { pageSize, commit, minTXID: txid, maxTXID: txid, timestampMs, walOffset: WAL_HEADER_SIZE, walSize: 0, ...view.salts };
+  const hasher = new PageHasher();
+  const staging = new Staging(meta, header);
+  try {
+    const { batchPages, input } = staging;
+    const hashes = new Uint32Array(batchPages * 2);
+    const pgnos = new Uint32Array(batchPages);
+    const offsets = new Uint32Array(batchPages);
+    for (let first = 1; first <= commit; first += batchPages) {
+      const count = Math.min(batchPages, commit - first + 1);
+      view.readRun(first, count, input);
+      hasher.input.set(input.subarray(0, count * pageSize));
+      hasher.hash(pageSize, count, hashes);
+      const lockIndex = lock - first;
+      if (lockIndex >= 0 && lockIndex < count) hashes.fill(0, lockIndex * 2, lockIndex * 2 + 2);
+      table.updateRun(first, count, hashes);
+      const chosen = base === undefined ? everyPage(first, count, lock, pgnos) : base.differing(first, count, hashes, pgnos);
+      for (let i = 0; i < chosen; i++) offsets[i] = ((pgnos[i] ?? 0) - first) * pageSize;
+      staging.put(pgnos, chosen, offsets);
+      if (slicer.due) await slicer.pause();
+    }
+    if (base !== undefined && staging.pageCount === 0 && base.commit === commit) {
+      staging.abort();
+      return { table, differingPages: 0, size: undefined };
+    }
+    const size = await staging.commit();
+    return { table, differingPages: staging.pageCount, size };
+  } catch (error) {
+    staging.abort();
+    throw error;
+  } finally {
+    hasher.dispose();
+  }
+}
+
+function everyPage(first: number, count: number, lock: number, out: Uint32Array): number {
+  let found = 0;
+  for (let pgno = first; pgno < first + count; pgno++) if (pgno !== lock) out[found++] = pgno;
+  return found;
+}

@@ -1,0 +1,73 @@
+import { type FSWatcher, watch } from "node:fs";
+import { basename, dirname } from "node:path";
+
+/** More events than this within {@link WINDOW_MS} and watching costs more than looking every 50 ms (measured: 15–20 % of a core at 10,000 commits/s). */
+const BUSY_EVENTS = 40;
+const WINDOW_MS = 100;
+/** SQLite makes a commit visible just after its last write: without a second look the newest commit waits for the next event. */
+const SECOND_LOOK_MS = 1;
+
+/**
+ * Wakes the engine when something happens to the database or its WAL. It watches the directory: a watch on `-wal` dies
+ * with its inode, and on macOS a watch on the database opens and closes it, which drops SQLite's locks.
+ * It only ever makes things faster; polling finds everything too.
+ */
+export class DatabaseWatch {
+  readonly #directory: string;
+  readonly #names: ReadonlySet<string>;
+  readonly #onWake: () => void;
+  readonly #onBusy: () => void;
+  #watcher: FSWatcher | undefined;
+  #secondLook: NodeJS.Timeout | undefined;
+  #windowStart = 0;
+  #events = 0;
+
+  /** @param onBusy events came too fast; the watch has stopped itself. */
+  constructor(path: string, onWake: () => void, onBusy: () => void) {
+    this.#directory = dirname(path);
+    this.#names = new Set([basename(path), `${basename(path)}-wal`]);
+    this.#onWake = onWake;
+    this.#onBusy = onBusy;
+  }
+
+  get active(): boolean {
+    return this.#watcher !== undefined;
+  }
+
+  /** Starts watching; does nothing where the directory cannot be watched (absent, inotify limit, network file system). */
+  start(): void {
+    if (this.#watcher !== undefined) return;
+    try {
+      const watcher = watch(this.#directory, { persistent: false }, (_event, name) => this.#onEvent(name));
+      watcher.on("error", () => this.stop());
+      this.#watcher = watcher;
+    } catch {
+      // Polling is the net under every watch, so a refused watch costs latency only.
+    }
+  }
+
+  stop(): void {
+    this.#watcher?.close();
+    this.#watcher = undefined;
+    clearTimeout(this.#secondLook);
+    this.#secondLook = undefined;
+  }
+
+  #onEvent(name: string | null): void {
+    if (name !== null && !this.#names.has(name)) return;
+    const now = performance.now();
+    if (now - this.#windowStart > WINDOW_MS) {
+      this.#windowStart = now;
+      this.#events = 0;
+    }
+    if (++this.#events > BUSY_EVENTS) {
+      this.stop();
+      this.#onBusy();
+      return;
+    }
+    this.#secondLook ??= setTimeout(() => {
+      this.#secondLook = undefined;
+      this.#onWake();
+    }, SECOND_LOOK_MS);
+  }
+}

@@ -1,0 +1,36 @@
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { imageOf, openWAL, TestEngine, TestReplica, tempDirectory } from "./harness.js";
+
+test("an existing database becomes an image at TXID 1, later commits become cuts, and a restart goes on by the WAL", async () => {
+  using directory = tempDirectory();
+  const path = join(directory.path, "app.db");
+  const app = openWAL(path);
+  app.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, v)");
+  const insert = app.prepare("INSERT INTO t (v) VALUES (randomblob(500))");
+  for (let i = 0; i < 200; i++) insert.run();
+
+  const replica = new TestReplica();
+  let engine = new TestEngine(path);
+  expect(await engine.start()).toMatchObject({ kind: "attached", by: "image", txid: 1n });
+  await replica.pull(engine.settings);
+  expect(replica.differences(app.serialize())).toEqual([]);
+
+  for (let i = 0; i < 50; i++) insert.run();
+  expect(await engine.sync()).toBe(2n);
+  expect(await engine.sync()).toBe(2n);
+  await replica.pull(engine.settings);
+  expect(replica.differences(app.serialize())).toEqual([]);
+  for (let i = 0; i < 50; i++) insert.run();
+  await engine.stop();
+
+  for (let i = 0; i < 50; i++) insert.run();
+  engine = new TestEngine(path);
+  expect(await engine.start()).toMatchObject({ kind: "attached", by: "wal" });
+  expect(await engine.sync()).toBe(4n);
+  await replica.pull(engine.settings);
+  expect(replica.differences(app.serialize())).toEqual([]);
+  await engine.stop();
+  app.close();
+  expect(replica.differences(imageOf(path))).toEqual([]);
+});
