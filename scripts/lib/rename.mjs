@@ -8,17 +8,17 @@ export function scopedFiles() {
   const listed = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], { cwd: ROOT, encoding: "utf8", maxBuffer: 1 << 26 });
   return listed
     .split("\n")
-    .filter((one) => /\.(m?[jt]s|json|md|ya?ml|html)$/.test(one) && one !== "pnpm-lock.yaml")
+    .filter((one) => /\.(m?[jt]s|json|md|ya?ml|html)$|(^|\/)LICENSE$/.test(one) && one !== "pnpm-lock.yaml")
     .map((one) => join(ROOT, one))
     .filter((one) => existsSync(one));
 }
 
 /**
- * Puts another scope in the place of the present one: in package names, in `@scope/*` patterns, and in the constant that holds it.
+ * Puts another scope in the place of the present one, wherever it stands as a word of its own.
  * @param {string} text
  * @param {string} from such as `@ls`
  * @param {string} to
  */
 export function renameScope(text, from, to) {
-  return text.replace(new RegExp(`${from}(?=["/\`])`, "g"), to);
+  return text.replace(new RegExp(`(?<![\\w.])${from}(?![\\w-])`, "g"), to);
 }
