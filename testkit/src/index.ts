@@ -5,6 +5,7 @@ export { waitFor, withDeadline } from "./deadline.js";
 export { type Fault, type FaultRule, FaultStore } from "./fault-store.js";
 export { type HeldLock, LockProbe, type LockProbeResult, lockLines, locksOn } from "./locks.js";
 export { contentHash, type DatabaseModel, firstDifference, integrityProblem, modelOf, modelOfLive } from "./oracle.js";
+export { MemoryClient, type MemoryClientOptions } from "./memory-client.js";
 export { cleanEnv, findUpstream, PEERS_COMMAND, upstreamOrSkip } from "./peers.js";
 export { readPhases } from "./phase.js";
 export { Random, seedOf, withSeed } from "./random.js";

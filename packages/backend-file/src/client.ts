@@ -11,9 +11,8 @@ import type {
   ReplicaClientCapabilities,
   WriteOptions,
 } from "@ls/core/backend-kit";
-import { ALL_LEVELS, LSError, rejectUnknownOptions } from "@ls/core/backend-kit";
+import { ALL_LEVELS, fileSystemError, LSError, rejectUnknownOptions, systemErrorCode } from "@ls/core/backend-kit";
 import { ensureDirectory, type Ownership, ownershipOf } from "./directory.js";
-import { errorCode, storageError } from "./errors.js";
 import { isTempName, levelDirectory, ltxFilePath } from "./layout.js";
 import { listLevel } from "./list.js";
 import { readFileRange } from "./read-file.js";
@@ -97,7 +96,7 @@ export class FileReplicaClient implements ReplicaClient {
       options.signal?.throwIfAborted();
       const path = ltxFilePath(this.path, ref);
       await unlink(path).catch((error: unknown) => {
-        if (errorCode(error) !== "ENOENT") failures.push(storageError(error, "delete", path));
+        if (systemErrorCode(error) !== "ENOENT") failures.push(fileSystemError(error, "delete", path));
       });
     }
     if (failures.length > 0) throw new AggregateError(failures, `${failures.length} of ${refs.length} LTX files could not be deleted`);
@@ -113,7 +112,7 @@ export class FileReplicaClient implements ReplicaClient {
     try {
       await rm(this.path, { recursive: true, force: true });
     } catch (error) {
-      throw storageError(error, "delete", this.path);
+      throw fileSystemError(error, "delete", this.path);
     }
   }
 
@@ -126,7 +125,7 @@ export class FileReplicaClient implements ReplicaClient {
     try {
       await ensureDirectory(directory, this.path, this.#ownership);
     } catch (error) {
-      throw storageError(error, "create", directory);
+      throw fileSystemError(error, "create", directory);
     }
     this.#ensured.add(directory);
   }
@@ -142,7 +141,7 @@ export class FileReplicaClient implements ReplicaClient {
           if ((await stat(path)).ctimeMs < oldest) await unlink(path);
         }
       } catch (error) {
-        if (errorCode(error) !== "ENOENT") throw storageError(error, "clean", directory);
+        if (systemErrorCode(error) !== "ENOENT") throw fileSystemError(error, "clean", directory);
       }
     }
   }

@@ -1,7 +1,6 @@
 import { chmod, chown, mkdir, open } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { FileOwner } from "@ls/core/backend-kit";
-import { errorCode } from "./errors.js";
+import { type FileOwner, systemErrorCode } from "@ls/core/backend-kit";
 
 /** Mode and owner of what is created; `owner` as the source database's, else private to this user. */
 export interface Ownership {
@@ -37,8 +36,8 @@ async function createDirectory(path: string, ownership: Ownership): Promise<bool
   try {
     await mkdir(path, { mode: ownership.directoryMode });
   } catch (error) {
-    if (errorCode(error) === "EEXIST") return false;
-    if (errorCode(error) !== "ENOENT" || dirname(path) === path) throw error;
+    if (systemErrorCode(error) === "EEXIST") return false;
+    if (systemErrorCode(error) !== "ENOENT" || dirname(path) === path) throw error;
     if (await createDirectory(dirname(path), ownership)) await syncDirectory(dirname(dirname(path)));
     return createDirectory(path, ownership);
   }

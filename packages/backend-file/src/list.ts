@@ -1,8 +1,7 @@
 import { type FileHandle, open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { LTXFileInfo } from "@ls/core/backend-kit";
+import { fileSystemError, type LTXFileInfo, systemErrorCode } from "@ls/core/backend-kit";
 import { decodeLTXHeader, isLTXError, LTX_HEADER_SIZE, parseLTXFilename } from "@ls/ltx";
-import { errorCode, storageError } from "./errors.js";
 import { levelDirectory } from "./layout.js";
 
 /** Files looked at together while listing: enough for libuv's threads, few enough to stop early cheaply. */
@@ -43,8 +42,8 @@ async function namesIn(directory: string): Promise<string[]> {
   try {
     return await readdir(directory);
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return [];
-    throw storageError(error, "list", directory);
+    if (systemErrorCode(error) === "ENOENT") return [];
+    throw fileSystemError(error, "list", directory);
   }
 }
 
@@ -55,8 +54,8 @@ async function lookAt(path: string, fromHeader: boolean): Promise<{ size: number
     const timestampMs = fromHeader ? await headerTime(path) : undefined;
     return { size: stats.size, createdAt: new Date(timestampMs ?? Math.round(stats.mtimeMs)) };
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
-    throw storageError(error, "look at", path);
+    if (systemErrorCode(error) === "ENOENT") return undefined;
+    throw fileSystemError(error, "look at", path);
   }
 }
 

@@ -1,6 +1,5 @@
 import { type FileHandle, open } from "node:fs/promises";
-import { LSError, type LTXFileRef } from "@ls/core/backend-kit";
-import { errorCode, storageError } from "./errors.js";
+import { fileSystemError, LSError, type LTXFileRef, systemErrorCode } from "@ls/core/backend-kit";
 
 const READ_BYTES = 128 * 1024;
 
@@ -38,7 +37,7 @@ async function openFile(path: string, ref: LTXFileRef): Promise<FileHandle> {
   try {
     return await open(path, "r");
   } catch (error) {
-    if (errorCode(error) !== "ENOENT") throw storageError(error, "open", path);
+    if (systemErrorCode(error) !== "ENOENT") throw fileSystemError(error, "open", path);
     throw new LSError("LS_LTX_FILE_NOT_FOUND", `there is no LTX file ${path}`, {
       cause: error,
       details: { path, level: ref.level, minTXID: ref.minTXID, maxTXID: ref.maxTXID },
@@ -53,6 +52,6 @@ async function readChunk(handle: FileHandle, path: string, position: number, end
     const { buffer, bytesRead } = await handle.read(new Uint8Array(want), 0, want, position);
     return bytesRead === want ? buffer : buffer.subarray(0, bytesRead);
   } catch (error) {
-    throw storageError(error, "read", path);
+    throw fileSystemError(error, "read", path);
   }
 }

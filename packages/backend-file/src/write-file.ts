@@ -1,10 +1,9 @@
 import { type FileHandle, link, lstat, open, rename, rm, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
-import { LSError } from "@ls/core/backend-kit";
+import { fileSystemError, LSError, systemErrorCode } from "@ls/core/backend-kit";
 import { decodeLTXHeader, LTX_HEADER_SIZE } from "@ls/ltx";
 import type { Ownership } from "./directory.js";
 import { syncDirectory } from "./directory.js";
-import { errorCode, storageError } from "./errors.js";
 import { tempPathFor } from "./layout.js";
 import { nextOf } from "./source.js";
 
@@ -120,9 +119,9 @@ async function publish(temp: string, path: string, createOnly: boolean): Promise
   try {
     await link(temp, path);
   } catch (error) {
-    const code = errorCode(error) ?? "";
+    const code = systemErrorCode(error) ?? "";
     if (code === "EEXIST") throw conflict(path);
-    if (!NO_LINKS.has(code)) throw storageError(error, "link", path);
+    if (!NO_LINKS.has(code)) throw fileSystemError(error, "link", path);
     return publishWithoutLinks(temp, path);
   }
   await storage("remove", temp, () => unlink(temp));
@@ -146,8 +145,8 @@ export async function exists(path: string): Promise<boolean> {
     await lstat(path);
     return true;
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return false;
-    throw storageError(error, "look at", path);
+    if (systemErrorCode(error) === "ENOENT") return false;
+    throw fileSystemError(error, "look at", path);
   }
 }
 
@@ -175,7 +174,7 @@ async function storage<T>(operation: string, path: string, step: () => Promise<T
   try {
     return await step();
   } catch (error) {
-    if (exclusiveFor !== undefined && errorCode(error) === "EEXIST") throw conflict(exclusiveFor);
-    throw storageError(error, operation, path);
+    if (exclusiveFor !== undefined && systemErrorCode(error) === "EEXIST") throw conflict(exclusiveFor);
+    throw fileSystemError(error, operation, path);
   }
 }

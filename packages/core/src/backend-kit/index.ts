@@ -14,3 +14,4 @@ export type {
   ReplicaClientCapabilities,
   WriteOptions,
 } from "../replica-client.js";
+export { fileSystemError, systemErrorCode } from "../system-error.js";

@@ -1,0 +1,43 @@
+import { LSError } from "../errors.js";
+import { type BetterSqlite3Constructor, isBetterSqlite3 } from "../sqlite/better-sqlite3.js";
+
+/** `"quick"` runs `PRAGMA quick_check`, `"full"` runs `PRAGMA integrity_check`, which also compares indexes with their tables. */
+export type IntegrityCheck = "none" | "quick" | "full";
+
+/** @throws LSError `LS_DRIVER_REQUIRED` when the check needs a driver and there is none, `LS_INVALID_OPTION` when it is something else. */
+export function checkedDriver(check: IntegrityCheck, driver: unknown): BetterSqlite3Constructor | undefined {
+  if (check === "none") return undefined;
+  if (driver === undefined) {
+    throw new LSError("LS_DRIVER_REQUIRED", `integrityCheck: "${check}" needs SQLite: pass the constructor of better-sqlite3 as the driver option`, {
+      details: { option: "driver" },
+    });
+  }
+  if (!isBetterSqlite3(driver)) {
+    throw new LSError("LS_INVALID_OPTION", 'driver must be the constructor that "better-sqlite3" exports', { details: { option: "driver" } });
+  }
+  return driver;
+}
+
+/**
+ * Checks a database file that nobody else uses. Synchronous, as every SQLite driver of Node: a large database holds the thread for as long as it
+ * takes to read it.
+ * @throws LSError `LS_INTEGRITY_CHECK_FAILED` with the first problem.
+ */
+export function checkIntegrity(Database: BetterSqlite3Constructor, path: string, check: "quick" | "full"): void {
+  const failed = (problem: string, cause?: unknown): LSError =>
+    new LSError("LS_INTEGRITY_CHECK_FAILED", `the restored database is not sound: ${problem}`, { cause, details: { check, problem } });
+  let problem: unknown;
+  try {
+    const database = new Database(path, { readonly: true, fileMustExist: true });
+    try {
+      // `as`: `get` is untyped; without raw or pluck mode it gives one property per column, here one.
+      const row = database.prepare(check === "quick" ? "PRAGMA quick_check(1)" : "PRAGMA integrity_check(1)").get() as Record<string, unknown> | undefined;
+      problem = Object.values(row ?? {})[0];
+    } finally {
+      database.close();
+    }
+  } catch (error) {
+    throw failed(error instanceof Error ? error.message : String(error), error);
+  }
+  if (problem !== "ok") throw failed(String(problem));
+}

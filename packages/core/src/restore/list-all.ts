@@ -1,0 +1,39 @@
+import { LTX_HEADER_SIZE, LTX_TRAILER_SIZE } from "@ls/ltx";
+import { ALL_LEVELS } from "../levels.js";
+import type { LTXFileInfo, ReplicaClient } from "../replica-client.js";
+import type { DamagedFile } from "./plan-error.js";
+
+export interface ReplicaListing {
+  readonly files: readonly LTXFileInfo[];
+  /** Those of `files` that are too short to be LTX files. */
+  readonly damaged: readonly DamagedFile[];
+}
+
+/**
+ * Lists every level once. One level after the other (`inOrder`), a replica being compacted meanwhile shows no hole that is not there:
+ * files move upwards, and a level is looked at before the one its files move to. All at once is faster and nearly always right.
+ */
+export async function listReplica(
+  client: ReplicaClient,
+  options: { readonly accurateTimestamps: boolean; readonly inOrder: boolean; readonly signal: AbortSignal | undefined },
+): Promise<ReplicaListing> {
+  const listLevel = (level: number): Promise<LTXFileInfo[]> =>
+    collect(client.ltxFiles(level, { accurateTimestamps: options.accurateTimestamps, signal: options.signal }));
+  const levels: LTXFileInfo[][] = [];
+  if (options.inOrder) {
+    for (const level of ALL_LEVELS) levels.push(await listLevel(level));
+  } else {
+    levels.push(...(await Promise.all(ALL_LEVELS.map(listLevel))));
+  }
+  const files = levels.flat();
+  const damaged = files
+    .filter((file) => file.size < LTX_HEADER_SIZE + LTX_TRAILER_SIZE)
+    .map(({ level, minTXID, maxTXID, size }) => ({ level, minTXID, maxTXID, reason: `only ${size} bytes long` }));
+  return { files, damaged };
+}
+
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
