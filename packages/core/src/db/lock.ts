@@ -9,9 +9,9 @@
  */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import { LSError } from "../errors.js";
+import { isLSError, LSError } from "../errors.js";
 import { identify, isOpenInProcess } from "../sqlite/borrowed-files.js";
-import { isBusy, type SQLiteConnection, type SQLiteDriver, sqliteErrorCode } from "../sqlite/driver.js";
+import { isBusy, type SQLiteConnection, type SQLiteDriver, type SQLiteRow, sqliteErrorCode } from "../sqlite/driver.js";
 import { type FileOwner, giveOwner } from "./atomic-file.js";
 
 /** Who holds a lock. */
@@ -24,6 +24,9 @@ export interface LockHolder {
 
 /** How long a busy file is waited for: the holder writes its row in well under that, and holds no lock that keeps readers out afterwards. */
 const BUSY_TIMEOUT_MS = 1000;
+
+const POLL_MS = 5;
+const SLEEPER = new Int32Array(new SharedArrayBuffer(4));
 
 /** A lock that is held until {@link DatabaseLock.release}, or until the process dies. */
 export class DatabaseLock {
@@ -65,8 +68,6 @@ export class DatabaseLock {
 }
 
 function take(connection: SQLiteConnection, path: string): LockHolder {
-  // Waiting for a holder is pointless; waiting for a row to be written is not.
-  connection.exec("PRAGMA busy_timeout = 0");
   const holder: LockHolder = { pid: process.pid, host: hostname(), startedMs: Date.now() };
   const token = randomUUID();
   begin(connection, path, token);
@@ -85,23 +86,36 @@ function take(connection: SQLiteConnection, path: string): LockHolder {
 }
 
 function begin(connection: SQLiteConnection, path: string, ownToken: string): void {
+  let taken = true;
+  // Waiting for a holder is pointless. Elsewhere it is not: a COMMIT waits for those who read its row to see who won, and the other way round.
+  connection.exec("PRAGMA busy_timeout = 0");
   try {
     connection.exec("BEGIN IMMEDIATE");
   } catch (error) {
     if (!isBusy(error)) throw error;
-    connection.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
-    throw locked(path, readHolder(connection, ownToken));
+    taken = false;
   }
+  connection.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  if (!taken) throw locked(path, readHolder(connection, ownToken));
 }
 
+/** The holder as its row names it; waited for, because a holder commits its row before it can be found holding the lock for good. */
 function readHolder(connection: SQLiteConnection, ownToken: string): LockHolder | undefined {
+  const deadline = Date.now() + BUSY_TIMEOUT_MS;
+  do {
+    const row = holderRow(connection);
+    // A row of our own: the holder came in between our two transactions.
+    if (row !== undefined && row.token !== ownToken) return { pid: Number(row.pid), host: String(row.host), startedMs: Number(row.started_ms) };
+    Atomics.wait(SLEEPER, 0, 0, POLL_MS);
+  } while (Date.now() < deadline);
+  return undefined;
+}
+
+function holderRow(connection: SQLiteConnection): SQLiteRow | undefined {
   try {
-    const row = connection.row("SELECT pid, host, started_ms, token FROM holder");
-    // Our own row: the holder came in between and has not written its own yet.
-    if (row === undefined || row.token === ownToken) return undefined;
-    return { pid: Number(row.pid), host: String(row.host), startedMs: Number(row.started_ms) };
+    return connection.row("SELECT pid, host, started_ms, token FROM holder");
   } catch (error) {
-    // The holder has not got as far as its row, or keeps the file busy: it is locked all the same.
+    // No table yet, or busy: it is locked all the same.
     if (sqliteErrorCode(error) !== undefined) return undefined;
     throw error;
   }
@@ -117,8 +131,8 @@ function locked(path: string, holder: LockHolder | undefined): LSError {
 }
 
 function wrap(path: string, error: unknown): unknown {
-  const code = sqliteErrorCode(error);
-  if (code === undefined) return error;
+  if (isLSError(error)) return error;
+  const code = sqliteErrorCode(error) ?? String(error);
   const options = { cause: error, details: { path } };
   if (code.startsWith("SQLITE_READONLY") || code.startsWith("SQLITE_CANTOPEN") || code === "SQLITE_PERM") {
     return new LSError("LS_STORAGE_DENIED", `cannot write the lock file ${path}: ${code}`, options);

@@ -12,31 +12,59 @@ const NODE_SQLITE = "node:sqlite";
  * The SQLite copies in this process, each once however many names it has (the package store of pnpm hard-links binaries).
  *
  * Two copies know nothing of each other's locks: POSIX gives locks to processes, so closing a file in one drops the locks of the other.
- * Recognised: native add-ons named after SQLite or libsql, and shared `sqlite3` libraries. Not recognised: a copy inside an add-on with
- * an unrelated name, and node:sqlite loaded by another thread only.
+ * Recognised: native add-ons that contain SQLite, under whatever name, and shared `sqlite3` libraries. Not recognised: node:sqlite loaded by
+ * another thread only.
  */
 export function loadedSQLiteCopies(): SQLiteCopy[] {
   const copies: SQLiteCopy[] = [];
   const seen = new Set<string>();
   for (const path of mappedFiles()) {
-    if (!isSQLiteBinary(path, process.platform)) continue;
+    const addon = path.endsWith(".node");
+    if (!addon && !isSQLiteLibrary(path, process.platform)) continue;
     const identity = fileIdentity(path);
     if (seen.has(identity)) continue;
     seen.add(identity);
-    copies.push({ path });
+    if (!addon || containsSQLite(path, identity)) copies.push({ path });
   }
   if (nodeSQLiteLoaded()) copies.push({ path: NODE_SQLITE });
   return copies;
 }
 
-/** Whether a mapped file is a copy of SQLite. Extensions of SQLite (sqlite-vec, cr-sqlite, …) are not: they are `.so` files of other names. */
-export function isSQLiteBinary(path: string, platform: NodeJS.Platform): boolean {
-  const parts = path.split(/[\\/]/);
-  const name = parts.at(-1)?.toLowerCase() ?? "";
-  if (name.endsWith(".node")) return name.includes("sqlite") || parts.includes("@libsql") || parts.includes("libsql");
-  // macOS frameworks map the system's copy into many processes; no add-on of ours calls it.
+/** Whether a mapped shared library is SQLite itself. Its extensions (sqlite-vec, cr-sqlite, …) have other names. */
+export function isSQLiteLibrary(path: string, platform: NodeJS.Platform): boolean {
+  // macOS frameworks map the system's copy into many processes; no add-on that contains its own calls it.
   if (platform === "darwin" && path.startsWith("/usr/lib/")) return false;
-  return /^(lib|win)?sqlite3\b.*\.(so|dylib|dll)\b/.test(name);
+  const name = path.split(/[\\/]/).at(-1) ?? "";
+  return /^(lib|win)?sqlite3([.-][\w.-]*)?\.(so|dylib|dll)(\.[\d.]+)?$/i.test(name);
+}
+
+/** Texts that only the library itself has together: the file format's magic and the name of a pragma. */
+const MARKS: readonly string[] = ["SQLite format 3", "wal_checkpoint"];
+/** Larger add-ons are judged by their path. */
+const MAX_ADDON_BYTES = 256 * 1024 * 1024;
+/** Verdicts by identity: a mapped binary does not change. */
+const verdicts = new Map<string, boolean>();
+
+/** Whether a native add-on contains SQLite. Its name does not tell: better-sqlite3 13 maps `linux-x64.node`, bundlers rename files. */
+function containsSQLite(path: string, identity: string): boolean {
+  let verdict = verdicts.get(identity);
+  if (verdict === undefined) {
+    verdict = looksLikeSQLite(path);
+    verdicts.set(identity, verdict);
+  }
+  return verdict;
+}
+
+function looksLikeSQLite(path: string): boolean {
+  try {
+    if (statSync(path).size <= MAX_ADDON_BYTES) {
+      const bytes = readFileSync(path);
+      return MARKS.every((mark) => bytes.includes(mark, 0, "latin1"));
+    }
+  } catch {
+    // Deleted since it was mapped, or inside an archive: only its name is left.
+  }
+  return /sqlite|libsql/i.test(path.slice(path.lastIndexOf("node_modules")));
 }
 
 /** Tells when the set of copies changes, at the price of one look at the process's mappings (0.3 ms on Linux, 4 ms elsewhere). */

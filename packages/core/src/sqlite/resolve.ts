@@ -33,11 +33,13 @@ export function resolveDriver(driver: unknown, from: ResolveFrom = defaultResolv
     }
     Database = loadModule(found);
   }
-  const sqliteVersion = probeBetterSqlite3(Database);
-  const binary = onlyCopy();
+  // The application may load its binary by a path of its own; opening the package's default beside it would map a second copy.
+  const sqliteVersion = probe(Database, addonOf(onlyCopy()));
+  const copy = onlyCopy();
+  const binary = addonOf(copy);
   const modulePath = (binary === undefined ? undefined : moduleOfBinary(binary)) ?? found;
   if (modulePath === undefined) {
-    throw new LSError("LS_DRIVER_REQUIRED", `the package better-sqlite3 that belongs to ${binary ?? "the driver"} was not found; a worker cannot load it`);
+    throw new LSError("LS_DRIVER_REQUIRED", `the package better-sqlite3 that belongs to ${copy ?? "the driver"} was not found; a worker cannot load it`);
   }
   return betterSqlite3Driver(Database, { name: PACKAGE, modulePath, nativeBinding: binary }, sqliteVersion);
 }
@@ -45,11 +47,11 @@ export function resolveDriver(driver: unknown, from: ResolveFrom = defaultResolv
 /** Opens the same copy in another thread of the process, from what {@link resolveDriver} found. */
 export function driverFromSpec(spec: DriverSpec): SQLiteDriver {
   const Database = loadModule(spec.modulePath);
-  return betterSqlite3Driver(Database, spec, probeBetterSqlite3(Database, spec.nativeBinding));
+  return betterSqlite3Driver(Database, spec, probe(Database, spec.nativeBinding));
 }
 
 /**
- * The binary of the one SQLite copy in this process; `undefined` where the system does not tell what is mapped.
+ * The path of the one SQLite copy in this process; `undefined` when there is none yet, or the system does not tell what is mapped.
  * @throws {@link LSError} `LS_SECOND_SQLITE` when there are several.
  */
 export function onlyCopy(): string | undefined {
@@ -64,6 +66,19 @@ export function secondSQLite(paths: readonly string[]): LSError {
     `this process has more than one copy of SQLite, and they drop each other's locks: ${paths.join(", ")}. Use one copy for everything that opens the database.`,
     { details: { paths } },
   );
+}
+
+/** The native add-on that is the copy; `undefined` for a copy of another kind, such as a system library behind the add-on. */
+function addonOf(copy: string | undefined): string | undefined {
+  return copy?.endsWith(".node") === true ? copy : undefined;
+}
+
+function probe(Database: BetterSqlite3Constructor, nativeBinding: string | undefined): string {
+  try {
+    return probeBetterSqlite3(Database, nativeBinding);
+  } catch (error) {
+    throw new LSError("LS_DRIVER_REQUIRED", `better-sqlite3 cannot open a database with ${nativeBinding ?? "its native binary"}`, { cause: error });
+  }
 }
 
 function defaultResolveFrom(): ResolveFrom {

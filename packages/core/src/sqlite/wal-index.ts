@@ -38,14 +38,16 @@ export function decodeWALIndexHeader(bytes: Uint8Array): WALIndexHeader | undefi
   const sum: WALChecksum = { s0: 0, s1: 0 };
   updateChecksum(sum, new ChecksumInput(bytes), 0, 40, !LITTLE_ENDIAN_HOST);
   if (sum.s0 !== view.getInt32(40, LITTLE_ENDIAN_HOST) || sum.s1 !== view.getInt32(44, LITTLE_ENDIAN_HOST)) return undefined;
+  const maxFrame = view.getUint32(16, LITTLE_ENDIAN_HOST);
   return {
-    maxFrame: view.getUint32(16, LITTLE_ENDIAN_HOST),
+    maxFrame,
     pageCount: view.getUint32(20, LITTLE_ENDIAN_HOST),
     checksum: { s0: view.getInt32(24, LITTLE_ENDIAN_HOST), s1: view.getInt32(28, LITTLE_ENDIAN_HOST) },
     // The salts are copied from the WAL header as bytes: big-endian everywhere.
     salt1: view.getUint32(32, false),
     salt2: view.getUint32(36, false),
-    backfilledFrames: view.getUint32(96, LITTLE_ENDIAN_HOST),
+    // A restart stores the empty header first and clears nBackfill afterwards.
+    backfilledFrames: Math.min(maxFrame, view.getUint32(96, LITTLE_ENDIAN_HOST)),
   };
 }
 

@@ -30,7 +30,8 @@ export function noopStatus(idle: SQLiteConnection): WALStatus {
   const backfilledFrames = Number(row?.checkpointed);
   // -1 = not in WAL mode, as this connection sees it.
   if (!(frames >= 0) || !(backfilledFrames >= 0)) throw new LSError("LS_NOT_READY", `${idle.path} is not in WAL mode`, { details: { reason: "not-wal" } });
-  return { frames, backfilledFrames };
+  // A restart stores the empty header first and clears nBackfill afterwards.
+  return { frames, backfilledFrames: Math.min(frames, backfilledFrames) };
 }
 
 function indexStatus(shm: BorrowedFile): WALStatusSource {

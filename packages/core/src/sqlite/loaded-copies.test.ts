@@ -1,0 +1,83 @@
+import { copyFileSync, linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import Database from "better-sqlite3";
+import { afterAll, describe, expect, it } from "vitest";
+import { sourceChild } from "../../test/source-child.js";
+import { CopyWatch, isSQLiteLibrary, loadedSQLiteCopies, parseMaps } from "./loaded-copies.js";
+
+const BINARY = join(dirname(createRequire(import.meta.url).resolve("better-sqlite3/package.json")), "build/Release/better_sqlite3.node");
+
+describe("isSQLiteLibrary", () => {
+  it.each<[string, NodeJS.Platform, boolean]>([
+    ["/usr/lib/x86_64-linux-gnu/libsqlite3.so.0.8.6", "linux", true],
+    ["/usr/lib/libsqlite3.so", "linux", true],
+    ["/opt/homebrew/lib/libsqlite3.3.49.1.dylib", "darwin", true],
+    ["/usr/lib/libsqlite3.dylib", "darwin", false],
+    ["C:\\Windows\\System32\\winsqlite3.dll", "win32", true],
+    ["/app/sqlite3/lib/libc.so.6", "linux", false],
+    ["/app/node_modules/sqlite-vec-linux-x64/vec0.so", "linux", false],
+    ["/app/crsqlite.so", "linux", false],
+    ["/usr/lib/mod_spatialite.so", "linux", false],
+  ])("%s on %s: %s", (path, platform, expected) => {
+    expect(isSQLiteLibrary(path, platform)).toBe(expected);
+  });
+});
+
+describe("parseMaps", () => {
+  it("gives each file once, also deleted ones and names with spaces", () => {
+    const text = [
+      "7f00-7f01 r--p 00000000 fe:00 12 /a b/ü.node",
+      "7f01-7f02 r-xp 00000000 fe:00 12 /a b/ü.node",
+      "7f02-7f03 rw-p 00000000 00:00 0 [heap]",
+      "7f03-7f04 r--s 00000000 fe:00 13                         /gone.node (deleted)",
+      "",
+    ].join("\n");
+    expect(parseMaps(Buffer.from(text).toString("latin1"))).toEqual(["/a b/ü.node", "/gone.node"]);
+  });
+});
+
+describe("loadedSQLiteCopies", () => {
+  const directory = mkdtempSync(join(tmpdir(), "ls-copies-"));
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+  it("finds the one copy of this process", () => {
+    new Database(":memory:").close();
+    expect(loadedSQLiteCopies()).toEqual([{ path: BINARY }]);
+    expect(new CopyWatch().changed()).toBeUndefined();
+  });
+
+  // In a process of its own: a second copy cannot be unmapped again.
+  it("counts a link as the same copy, and a copied file, whatever its name, as a second one", async () => {
+    mkdirSync(join(directory, "node_modules"));
+    symlinkSync(BINARY, join(directory, "symlink.node"));
+    try {
+      linkSync(BINARY, join(directory, "hardlink.node"));
+    } catch {
+      // The temporary directory is another file system.
+      symlinkSync(BINARY, join(directory, "hardlink.node"));
+    }
+    copyFileSync(BINARY, join(directory, "renamed-by-a-bundler.node"));
+    const child = sourceChild(
+      { copies: join(import.meta.dirname, "loaded-copies.ts") },
+      `const { loadedSQLiteCopies, CopyWatch } = copies;
+      const Database = require("better-sqlite3");
+      const open = (name) => new Database(":memory:", name && { nativeBinding: data + "/" + name }).close();
+      const seen = [loadedSQLiteCopies().length];
+      open();
+      seen.push(loadedSQLiteCopies().length);
+      open("symlink.node");
+      open("hardlink.node");
+      seen.push(loadedSQLiteCopies().length);
+      const watch = new CopyWatch();
+      seen.push(watch.changed() === undefined);
+      open("renamed-by-a-bundler.node");
+      seen.push(watch.changed().length, watch.changed() === undefined);
+      say(seen);`,
+      directory,
+    );
+    expect(await child.next()).toEqual([0, 1, 1, true, 2, true]);
+    expect(await child.exited).toBe(0);
+  });
+});
