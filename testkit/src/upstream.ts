@@ -23,6 +23,8 @@ export interface UpstreamSettings {
   readonly snapshotInterval?: string;
   /** How long level 0 files stay after they were compacted. Default `"1h"`. */
   readonly l0Retention?: string;
+  /** Default `"debug"`. */
+  readonly logLevel?: "debug" | "info";
 }
 
 export interface UpstreamSync {
@@ -206,7 +208,7 @@ function configOf(socket: string, databases: readonly UpstreamDatabase[], settin
   const levels = (settings.levelIntervals ?? []).map((interval) => `  - interval: ${interval}`);
   const lines = [
     `socket: { enabled: true, path: ${JSON.stringify(socket)}, permissions: 0600 }`,
-    "logging: { level: debug, type: text, stderr: true }",
+    `logging: { level: ${settings.logLevel ?? "debug"}, type: text, stderr: true }`,
     ...(levels.length === 0 ? ["levels: [{ interval: 1h }]"] : ["levels:", ...levels]),
     `snapshot: { interval: ${settings.snapshotInterval ?? "1h"}, retention: 24h }`,
     `l0-retention: ${settings.l0Retention ?? "1h"}`,
