@@ -10,6 +10,8 @@ export interface DatabasePlan {
   readonly cuts: number;
   /** Most steps between two cuts. */
   readonly maxSteps: number;
+  /** Whether the application checkpoints, by itself and by command. Upstream loses pages where it does. */
+  readonly applicationCheckpoints: boolean;
   /** Small values make the replicator checkpoint often. */
   readonly minCheckpointPages: number;
 }
@@ -17,7 +19,7 @@ export interface DatabasePlan {
 export const PAGE_SIZES: readonly number[] = [512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536];
 
 /** Plans in which every page size and every workload occurs, in pairs that differ from seed to seed. */
-export function planDatabases(random: Random, count: number, cuts: number): DatabasePlan[] {
+export function planDatabases(random: Random, count: number, cuts: number, applicationCheckpoints: boolean): DatabasePlan[] {
   // `as`: the keys of a constant object.
   const workloads = Object.keys(WORKLOADS) as WorkloadName[];
   const shift = random.int(0, PAGE_SIZES.length - 1);
@@ -31,6 +33,7 @@ export function planDatabases(random: Random, count: number, cuts: number): Data
       seed: random.uint32(),
       cuts,
       maxSteps: 6,
+      applicationCheckpoints,
       minCheckpointPages: random.pick([10, 100, 1000]),
     };
   });

@@ -22,7 +22,13 @@ export async function replicateByUpstream(
   });
   const replicas: KnownReplica[] = [];
   for (const { plan, path } of databases) {
-    await using writer = await Writer.start({ path, seed: plan.seed, workload: plan.workload, checkpoints: false, pageSize: plan.pageSize });
+    await using writer = await Writer.start({
+      path,
+      seed: plan.seed,
+      workload: plan.workload,
+      checkpoints: plan.applicationCheckpoints,
+      pageSize: plan.pageSize,
+    });
     await writer.step(1);
     await writer.close();
   }
@@ -33,7 +39,7 @@ export async function replicateByUpstream(
     settings,
   );
   for (const { plan, path, replicaPath } of databases) {
-    await using writer = await Writer.start({ path, seed: plan.seed + 1, workload: plan.workload, checkpoints: false });
+    await using writer = await Writer.start({ path, seed: plan.seed + 1, workload: plan.workload, checkpoints: plan.applicationCheckpoints });
     const random = new Random(plan.seed);
     const models = new Map<bigint, DatabaseModel>();
     for (let cut = 0; cut < plan.cuts; cut++) {

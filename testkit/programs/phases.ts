@@ -23,15 +23,19 @@ const slot = Math.min(threadId, KILL_SLOT - 1) * SLOT;
 const fd = openSync(phaseFile, "a+");
 closeSync(fd);
 const phaseFd = openSync(phaseFile, "r+");
-let entered = 0;
+const entered = new Set<string>();
+let calls = 0;
 
 function note(phase: string, at: number = slot): void {
   writeSync(phaseFd, phase.padEnd(SLOT).slice(0, SLOT), at);
 }
 
-function enter(phase: string): void {
+/** Counts files, not calls: a file written in many pieces is entered once. Calls without a file count each. */
+function enter(phase: string, path: string): void {
   note(phase);
-  if (phase !== killPhase || ++entered !== Number(killNth)) return;
+  if (phase !== killPhase) return;
+  entered.add(path === "" ? `call ${++calls}` : path);
+  if (entered.size !== Number(killNth)) return;
   note(phase, KILL_SLOT * SLOT);
   process.kill(process.pid, "SIGKILL");
   // The signal is delivered on return to user mode; nothing may happen after it.
@@ -48,11 +52,11 @@ function phaseOf(call: "write" | "sync" | "rename", path: string): string | unde
   return undefined;
 }
 
-function around(phase: string | undefined, after: string | undefined, body: () => unknown): unknown {
+function around(phase: string | undefined, path: string, after: string | undefined, body: () => unknown): unknown {
   if (phase === undefined) return body();
-  enter(phase);
+  enter(phase, path);
   const done = (value: unknown): unknown => {
-    if (after !== undefined) enter(after);
+    if (after !== undefined) enter(after, path);
     note("idle");
     return value;
   };
@@ -73,13 +77,14 @@ const byPath =
   (original: Callable): Callable =>
     function (this: unknown, ...args) {
       const phase = phaseOf(call, String(args[1] ?? args[0]));
-      return around(phase, afterRename(phase), () => original.apply(this, args));
+      return around(phase, String(args[1]), afterRename(phase), () => original.apply(this, args));
     };
 const byDescriptor =
   (call: "write" | "sync") =>
   (original: Callable): Callable =>
     function (this: unknown, ...args) {
-      return around(phaseOf(call, paths.get(Number(args[0])) ?? ""), undefined, () => original.apply(this, args));
+      const path = paths.get(Number(args[0])) ?? "";
+      return around(phaseOf(call, path), path, undefined, () => original.apply(this, args));
     };
 
 wrap(
@@ -110,7 +115,7 @@ wrap(
           name,
           (method) =>
             (...rest) =>
-              around(phaseOf("write", path), undefined, () => method.apply(handle, rest)),
+              around(phaseOf("write", path), path, undefined, () => method.apply(handle, rest)),
         );
       for (const name of ["sync", "datasync"])
         wrap(
@@ -118,7 +123,7 @@ wrap(
           name,
           (method) =>
             (...rest) =>
-              around(phaseOf("sync", path), undefined, () => method.apply(handle, rest)),
+              around(phaseOf("sync", path), path, undefined, () => method.apply(handle, rest)),
         );
       return handle;
     },
@@ -139,7 +144,7 @@ wrap(
           "get",
           (method) =>
             (...rest) =>
-              around("checkpoint", undefined, () => method.apply(statement, rest)),
+              around("checkpoint", "", undefined, () => method.apply(statement, rest)),
         );
       }
       return statement;

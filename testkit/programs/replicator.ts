@@ -1,6 +1,7 @@
 import "@ls/backend-file";
 import { pathToFileURL } from "node:url";
 import { DB, fromURL, Replica } from "@ls/core";
+import { FaultStore } from "../src/fault-store.js";
 import { send, serve } from "./serve.js";
 
 /** `@ls/core` in a process of its own: one database, one directory as its destination, commands over IPC. */
@@ -9,15 +10,18 @@ interface Settings {
   readonly replicaPath: string;
   readonly db: Record<string, unknown>;
   readonly replica: Record<string, unknown>;
+  readonly hangUploads: boolean;
 }
 
 const settings = JSON.parse(process.argv[2] ?? "{}") as Settings; // `as`: made by src/replicator.ts
 let db: DB | undefined;
 
 function database(): DB {
+  const client = new FaultStore(fromURL(pathToFileURL(settings.replicaPath).href));
+  if (settings.hangUploads) client.arm({ operation: "write", fault: { kind: "hang" } });
   db ??= new DB(settings.path, {
     ...settings.db,
-    replica: new Replica(fromURL(pathToFileURL(settings.replicaPath).href), settings.replica),
+    replica: new Replica(client, settings.replica),
     onEvent: (event) => send({ event }),
   });
   return db;

@@ -24,8 +24,10 @@ export interface ReplicatorOptions {
   readonly replica?: Readonly<Record<string, unknown>>;
   /** Where the program notes its phase. */
   readonly phasePath?: string;
-  /** SIGKILL to itself on entering this phase for the `nth` time (1 = first). Needs `phasePath`. */
+  /** SIGKILL to itself on entering this phase for the `nth` file, or the `nth` call where there is no file (1 = first). Needs `phasePath`. */
   readonly killAt?: { readonly phase: ReplicatorPhase; readonly nth: number };
+  /** Every upload hangs: staged files pile up. Default false. */
+  readonly hangUploads?: boolean;
   /** Another node binary. */
   readonly execPath?: string;
   readonly uid?: number;
@@ -47,7 +49,15 @@ export class Replicator implements AsyncDisposable {
   constructor(options: ReplicatorOptions) {
     const phased = options.phasePath !== undefined;
     this.child = new Child("replicator", {
-      args: [JSON.stringify({ path: options.path, replicaPath: options.replicaPath, db: options.db ?? {}, replica: options.replica ?? {} })],
+      args: [
+        JSON.stringify({
+          path: options.path,
+          replicaPath: options.replicaPath,
+          db: options.db ?? {},
+          replica: options.replica ?? {},
+          hangUploads: options.hangUploads ?? false,
+        }),
+      ],
       // Worker threads inherit the preload, so phases are noted wherever the engine runs.
       ...(phased ? { execArgv: ["--import", programPath("phases")] } : {}),
       env: phased

@@ -7,6 +7,8 @@ export interface TempDir extends Disposable {
   readonly path: string;
   /** A path inside the directory. */
   file(...parts: string[]): string;
+  /** Removes files or directories inside it; what is absent is no error. */
+  remove(...names: string[]): void;
 }
 
 /** Short names: unix socket paths must stay below 107 bytes. */
@@ -15,6 +17,9 @@ export function tempDir(label = "t"): TempDir {
   return {
     path,
     file: (...parts) => join(path, ...parts),
+    remove(...names) {
+      for (const name of names) rmSync(join(path, name), { recursive: true, force: true });
+    },
     [Symbol.dispose]() {
       if (process.env.LS_KEEP_TMP === undefined) rmSync(path, { recursive: true, force: true });
     },
