@@ -3,7 +3,13 @@ import { defineConfig } from "../tsup.shared.js";
 export default defineConfig({
   entry: {
     ltx: "src/ltx.ts",
+    replicate: "src/replicate.ts",
+    app: "src/app.ts",
+    latency: "src/latency.ts",
     "programs/codec": "src/programs/codec.ts",
+    "programs/replicate-once": "src/programs/replicate-once.ts",
+    "programs/restore-once": "src/programs/restore-once.ts",
+    "programs/commit-writer": "src/programs/commit-writer.ts",
   },
   format: ["esm"],
   target: "node20",

@@ -12,16 +12,20 @@ export interface Usage {
   readonly peakRssBytes: number;
 }
 
+export interface MeasureOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  /** The command is killed, and the call rejects, when it has not ended after this time. */
+  readonly deadlineMs: number;
+  /** For a command that goes on by itself: SIGTERM as soon as this answers true. */
+  readonly stopWhen?: () => boolean;
+}
+
 // The shell waits for the command, so the kernel adds what the command used to the shell's children time; Node reaps its own
 // children before anybody could look. Descriptor 3 carries the command's pid and that line.
 const WRAPPER = '"$@" 3>&- & pid=$!; echo "$pid" >&3; wait "$pid"; code=$?; cat "/proc/$$/stat" >&3; exit "$code"';
 
-/** Runs a command to its end. Rejects when it fails or does not end within the deadline (it is killed then). */
-export async function runMeasured(
-  command: string,
-  args: readonly string[],
-  options: { readonly env?: NodeJS.ProcessEnv; readonly deadlineMs: number },
-): Promise<Usage> {
+/** Runs a command to its end and measures it. Rejects when it fails. */
+export async function runMeasured(command: string, args: readonly string[], options: MeasureOptions): Promise<Usage> {
   const start = performance.now();
   const shell = spawn("/bin/sh", ["-c", WRAPPER, "sh", command, ...args], {
     env: options.env ?? process.env,
@@ -32,6 +36,7 @@ export async function runMeasured(
   let output = "";
   let report = "";
   let peak = 0;
+  let stopping = false;
   const keep = (chunk: Buffer): void => {
     output = (output + chunk.toString("utf8")).slice(-4000);
   };
@@ -42,7 +47,12 @@ export async function runMeasured(
   });
   const poll = setInterval(() => {
     const pid = Number(report.split("\n", 1)[0]);
-    if (pid > 0) peak = Math.max(peak, peakRssBytes(pid));
+    if (!(pid > 0)) return;
+    peak = Math.max(peak, peakRssBytes(pid));
+    if (!stopping && options.stopWhen?.() === true) {
+      stopping = true;
+      process.kill(pid, "SIGTERM");
+    }
   }, POLL_MS);
   const closed = new Promise<number | null>((resolve, reject) => {
     shell.once("error", reject);
