@@ -1,9 +1,10 @@
 // `npm test [-- <name> …]`: sets everything up, then runs every check and every test; with names, only the sections so called.
 // Under CI=true or LS_REQUIRE_PEERS=1 a skipped test, or a package that ran none, is a failure.
+import { join } from "node:path";
 import { missingPeers } from "./lib/peers.mjs";
 import { checkNode, ensureInstalled, SetupError, scratchFolder } from "./lib/setup.mjs";
 import { runTests } from "./lib/vitest.mjs";
-import { workspacePackages } from "./lib/workspace.mjs";
+import { ROOT, workspacePackages } from "./lib/workspace.mjs";
 
 /** Longest that the tests of one package may take. */
 const PACKAGE_TIMEOUT_MS = 480_000;
@@ -30,8 +31,9 @@ for (const gate of GATES) {
   if (isWanted(gate.name)) await section(gate.name, gate.run);
 }
 const reports = scratchFolder("test-reports");
-for (const target of workspacePackages()) {
-  if (target.manifest.scripts?.test === undefined || !isWanted(target.name)) continue;
+const tested = workspacePackages().filter((one) => one.manifest.scripts?.test !== undefined);
+for (const target of [{ name: "scripts", path: "scripts", folder: join(ROOT, "scripts") }, ...tested]) {
+  if (!isWanted(target.name)) continue;
   await section(target.name, async () => {
     const counts = await runTests(target, reports, PACKAGE_TIMEOUT_MS);
     const ranNone = counts.passed === 0 && counts.failures.length === 0;

@@ -12,7 +12,7 @@ import { ROOT } from "./workspace.mjs";
 
 /**
  * Runs all tests of one package; the runner writes to our terminal and its result is read from its JSON report.
- * @param {import("./workspace.mjs").WorkspacePackage} target
+ * @param {{ path: string, folder: string }} target
  * @param {string} reportFolder
  * @param {number} timeoutMs
  * @returns {Promise<TestCounts>}
