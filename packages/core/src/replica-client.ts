@@ -82,6 +82,11 @@ export interface ReplicaClient {
   /** The backend's name, such as `"file"` or `"s3"`. */
   readonly type: string;
   readonly capabilities: ReplicaClientCapabilities;
+  /**
+   * Canonical name of the place, without secrets, such as `"file:///backups/app"`: clients of one type with the same destination write to
+   * the same place. Two databases with one destination are refused by it before they meet there.
+   */
+  readonly destination?: string | undefined;
   /** Prepares the destination (directories, buckets that must exist, credentials). Idempotent. */
   init(options?: InitOptions): Promise<void>;
   /**

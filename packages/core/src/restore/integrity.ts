@@ -5,9 +5,10 @@ import { type BetterSqlite3Constructor, isBetterSqlite3 } from "../sqlite/better
 export type IntegrityCheck = "none" | "quick" | "full";
 
 /** @throws LSError `LS_DRIVER_REQUIRED` when the check needs a driver and there is none, `LS_INVALID_OPTION` when it is something else. */
-export function checkedDriver(check: IntegrityCheck, driver: unknown): BetterSqlite3Constructor | undefined {
+export function checkedDriver(check: IntegrityCheck, driver: unknown, own?: OpenForCheck): OpenForCheck | undefined {
   if (check === "none") return undefined;
   if (driver === undefined) {
+    if (own !== undefined) return own;
     throw new LSError("LS_DRIVER_REQUIRED", `integrityCheck: "${check}" needs SQLite: pass the constructor of better-sqlite3 as the driver option`, {
       details: { option: "driver" },
     });
@@ -15,7 +16,25 @@ export function checkedDriver(check: IntegrityCheck, driver: unknown): BetterSql
   if (!isBetterSqlite3(driver)) {
     throw new LSError("LS_INVALID_OPTION", 'driver must be the constructor that "better-sqlite3" exports', { details: { option: "driver" } });
   }
-  return driver;
+  return openWith(driver);
+}
+
+/** Opens a database read-only, for a check. */
+export type OpenForCheck = (path: string) => {
+  /** First row of a statement. */
+  row(sql: string): Readonly<Record<string, unknown>> | undefined;
+  close(): void;
+};
+
+export function openWith(Database: BetterSqlite3Constructor): OpenForCheck {
+  return (path) => {
+    const database = new Database(path, { readonly: true, fileMustExist: true });
+    return {
+      // `as`: `get` is untyped; without raw or pluck mode it gives one property per column.
+      row: (sql) => database.prepare(sql).get() as Record<string, unknown> | undefined,
+      close: () => database.close(),
+    };
+  };
 }
 
 /**
@@ -23,16 +42,14 @@ export function checkedDriver(check: IntegrityCheck, driver: unknown): BetterSql
  * takes to read it.
  * @throws LSError `LS_INTEGRITY_CHECK_FAILED` with the first problem.
  */
-export function checkIntegrity(Database: BetterSqlite3Constructor, path: string, check: "quick" | "full"): void {
+export function checkIntegrity(open: OpenForCheck, path: string, check: "quick" | "full"): void {
   const failed = (problem: string, cause?: unknown): LSError =>
     new LSError("LS_INTEGRITY_CHECK_FAILED", `the restored database is not sound: ${problem}`, { cause, details: { check, problem } });
   let problem: unknown;
   try {
-    const database = new Database(path, { readonly: true, fileMustExist: true });
+    const database = open(path);
     try {
-      // `as`: `get` is untyped; without raw or pluck mode it gives one property per column, here one.
-      const row = database.prepare(check === "quick" ? "PRAGMA quick_check(1)" : "PRAGMA integrity_check(1)").get() as Record<string, unknown> | undefined;
-      problem = Object.values(row ?? {})[0];
+      problem = Object.values(database.row(check === "quick" ? "PRAGMA quick_check(1)" : "PRAGMA integrity_check(1)") ?? {})[0];
     } finally {
       database.close();
     }

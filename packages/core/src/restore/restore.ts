@@ -2,7 +2,7 @@ import { LSError } from "../errors.js";
 import { checkChoice, rejectUnknownOptions } from "../options.js";
 import { fromURL } from "../registry.js";
 import type { ReplicaClient } from "../replica-client.js";
-import { checkedDriver, checkIntegrity, type IntegrityCheck } from "./integrity.js";
+import { checkedDriver, checkIntegrity, type IntegrityCheck, type OpenForCheck } from "./integrity.js";
 import { RESTORE_TO_OPTIONS, type RestoreResult, type RestoreToOptions } from "./restore-options.js";
 import { restoreTo } from "./restore-to.js";
 
@@ -32,17 +32,22 @@ export type RestoreSource = ReplicaClient | { readonly client: ReplicaClient } |
  * @throws {@link LSError} as {@link restoreTo}, and `LS_OUTPUT_EXISTS`, `LS_INTEGRITY_CHECK_FAILED`, `LS_DRIVER_REQUIRED`, `LS_DISK_FULL`,
  * `LS_STORAGE_DENIED`, `LS_INVALID_OPTION`.
  */
-export async function restore(source: RestoreSource, options: RestoreOptions): Promise<RestoreFileResult> {
+export function restore(source: RestoreSource, options: RestoreOptions): Promise<RestoreFileResult> {
+  return restoreFile(source, options);
+}
+
+/** {@link restore} for callers that have a driver of their own: `own` opens for an integrity check when the options name no driver. */
+export async function restoreFile(source: RestoreSource, options: RestoreOptions, own?: OpenForCheck): Promise<RestoreFileResult> {
   rejectUnknownOptions("restore", options, [...RESTORE_TO_OPTIONS, "outputPath", "integrityCheck", "driver"]);
   const { outputPath, integrityCheck, driver, ...target } = options;
   if (typeof outputPath !== "string" || outputPath === "" || outputPath.includes("\0")) {
     throw new LSError("LS_INVALID_OPTION", "outputPath must name a file", { details: { option: "outputPath" } });
   }
   const check = checkChoice<IntegrityCheck>("integrityCheck", integrityCheck, "none", ["none", "quick", "full"]);
-  const Database = checkedDriver(check, driver);
+  const open = checkedDriver(check, driver, own);
   // Loaded here, so that a bundle which only restores into sinks holds no file system code.
   const { FileOutput } = await import("./file-output.js");
-  const verify = check === "none" || Database === undefined ? undefined : (path: string) => checkIntegrity(Database, path, check);
+  const verify = check === "none" || open === undefined ? undefined : (path: string) => checkIntegrity(open, path, check);
   const output = new FileOutput(outputPath, verify);
   target.signal?.throwIfAborted();
   await output.checkFree();

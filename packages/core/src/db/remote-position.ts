@@ -1,0 +1,51 @@
+import { decodeLTXHeader, isLTXError, LTX_HEADER_SIZE, type TXID } from "@ls/ltx";
+import type { CallOptions, LTXFileInfo, ReplicaClient } from "../replica-client.js";
+import { listReplica } from "../restore/list-all.js";
+
+/** Where a destination stands. */
+export interface RemotePosition {
+  /** Highest TXID over all levels; 0n = empty. A file that is too short to be read counts: its name is taken. */
+  readonly txid: TXID;
+  /** Usable files of all levels. */
+  readonly files: readonly LTXFileInfo[];
+}
+
+/** Lists every level once. Any failure is thrown: only an answer makes a destination empty. */
+export async function remotePosition(client: ReplicaClient, { signal }: CallOptions): Promise<RemotePosition> {
+  const { files, damaged } = await listReplica(client, { accurateTimestamps: false, inOrder: false, signal });
+  let txid = 0n;
+  for (const { maxTXID } of [...files, ...damaged]) if (maxTXID > txid) txid = maxTXID;
+  return { txid, files };
+}
+
+/**
+ * The time of the destination's newest TXID, in ms: the smallest among the headers of the files that end there; 0 when it is empty.
+ * Read from the files themselves, since listings may carry the time of a copy.
+ */
+export async function remoteTimestampMs(client: ReplicaClient, { txid, files }: RemotePosition, { signal }: CallOptions): Promise<number> {
+  let smallest: number | undefined;
+  for (const file of files) {
+    if (file.maxTXID !== txid) continue;
+    const timeMs = (await headerTimeMs(client, file, signal)) ?? file.createdAt.getTime();
+    if (smallest === undefined || timeMs < smallest) smallest = timeMs;
+  }
+  return smallest ?? 0;
+}
+
+/** `undefined` for a damaged file: the listing has to do. */
+async function headerTimeMs(client: ReplicaClient, file: LTXFileInfo, signal: AbortSignal | undefined): Promise<number | undefined> {
+  const header = new Uint8Array(LTX_HEADER_SIZE);
+  let length = 0;
+  for await (const chunk of client.openLTXFile(file, { offset: 0, size: LTX_HEADER_SIZE, signal })) {
+    const fitting = chunk.subarray(0, LTX_HEADER_SIZE - length);
+    header.set(fitting, length);
+    length += fitting.length;
+    if (length === LTX_HEADER_SIZE) break;
+  }
+  try {
+    return decodeLTXHeader(header.subarray(0, length)).timestampMs;
+  } catch (error) {
+    if (isLTXError(error)) return undefined;
+    throw error;
+  }
+}

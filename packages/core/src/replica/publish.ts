@@ -1,0 +1,94 @@
+import { formatLTXFilename, LTX_TRAILER_SIZE, type TXID } from "@ls/ltx";
+import type { StagedFile } from "../db/protocol.js";
+import { isLSError, LSError } from "../errors.js";
+import { L0_LEVEL } from "../levels.js";
+import type { LTXFileRef, ReplicaClient } from "../replica-client.js";
+import { readStagedFile, readStagedTrailer } from "./staged-source.js";
+
+export interface PublishOptions {
+  /** An earlier attempt failed after the service may have stored the file: look before sending it again. */
+  readonly doubtful: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What lies at the destination under a file's name. */
+type Stored = "absent" | "same" | "different";
+
+/**
+ * Stores one staged file at the destination; resolves when it is durable there. A file of that name that is there already is compared
+ * with ours (size and trailer, which holds the checksum): equal is an earlier attempt of ours whose answer was lost.
+ * @throws LSError `LS_CONFLICT` when another history is there; nothing was changed then. `LS_LTX_MISSING` when the staged file is gone.
+ */
+export async function publish(client: ReplicaClient, file: StagedFile, { doubtful, signal }: PublishOptions): Promise<void> {
+  const ref: LTXFileRef = { level: L0_LEVEL, minTXID: file.txid, maxTXID: file.txid };
+  if (!client.capabilities.createOnly) {
+    // The service would overwrite: the listing has to do what it cannot.
+    if (await listedAlready(client, ref, signal)) return settle(file, await lookAt(client, ref, file, signal));
+  } else if (doubtful) {
+    const stored = await lookAt(client, ref, file, signal);
+    if (stored !== "absent") return settle(file, stored);
+  }
+  let sourceError: unknown;
+  const source = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
+    try {
+      yield* readStagedFile(file.path, signal);
+    } catch (error) {
+      sourceError = error;
+      throw error;
+    }
+  };
+  try {
+    await client.writeLTXFile(ref, source(), { createOnly: client.capabilities.createOnly, sizeHint: file.size, signal });
+  } catch (error) {
+    // A local failure is not the service's, however the client words it.
+    if (sourceError !== undefined) throw sourceError;
+    if (!isLSError(error, "LS_CONFLICT")) throw error;
+    settle(file, await lookAt(client, ref, file, signal), error);
+  }
+}
+
+function settle(file: StagedFile, stored: Stored, cause?: unknown): void {
+  if (stored === "same") return;
+  const name = formatLTXFilename(file.txid, file.txid);
+  if (stored === "absent") {
+    throw new LSError("LS_STORAGE_UNAVAILABLE", `the destination refused ${name} as existing, and does not have it`, { cause, retryable: true });
+  }
+  throw conflict(name, file.txid, cause);
+}
+
+function conflict(name: string, txid: TXID, cause?: unknown): LSError {
+  return new LSError(
+    "LS_CONFLICT",
+    `the destination holds another ${name}: something else replicates to it, or did. Replication stopped; nothing was overwritten. Use another destination, or remove the other writer`,
+    { cause, details: { txid } },
+  );
+}
+
+/** Whether the destination lists this file. A newer file of somebody else counts as a conflict: ours would come to lie below it. */
+async function listedAlready(client: ReplicaClient, ref: LTXFileRef, signal: AbortSignal | undefined): Promise<boolean> {
+  for await (const found of client.ltxFiles(ref.level, { seek: ref.minTXID, signal })) {
+    if (found.minTXID === ref.minTXID && found.maxTXID === ref.maxTXID) return true;
+    throw conflict(formatLTXFilename(found.minTXID, found.maxTXID), ref.minTXID);
+  }
+  return false;
+}
+
+async function lookAt(client: ReplicaClient, ref: LTXFileRef, file: StagedFile, signal: AbortSignal | undefined): Promise<Stored> {
+  const ours = await readStagedTrailer(file.path, file.size);
+  // One byte more than the trailer: a stored file of another size gives more or fewer bytes, so size and trailer are one request.
+  const theirs = new Uint8Array(LTX_TRAILER_SIZE + 1);
+  let length = 0;
+  try {
+    for await (const chunk of client.openLTXFile(ref, { offset: file.size - LTX_TRAILER_SIZE, size: theirs.length, signal })) {
+      const fitting = chunk.subarray(0, theirs.length - length);
+      theirs.set(fitting, length);
+      length += fitting.length;
+      if (length === theirs.length) break;
+    }
+  } catch (error) {
+    if (isLSError(error, "LS_LTX_FILE_NOT_FOUND")) return "absent";
+    throw error;
+  }
+  if (length !== LTX_TRAILER_SIZE) return "different";
+  return ours.every((byte, i) => byte === theirs[i]) ? "same" : "different";
+}

@@ -1,0 +1,57 @@
+import { type FileHandle, open } from "node:fs/promises";
+import { LTX_TRAILER_SIZE } from "@ls/ltx";
+import { LSError } from "../errors.js";
+import { fileSystemError, systemErrorCode } from "../system-error.js";
+
+const READ_BYTES = 256 * 1024;
+
+/**
+ * The bytes of a staged file, read as the consumer asks for them: memory is one chunk, however large the file is. Chunks belong to
+ * the consumer. The file is opened at the first `next()` and closed when the loop ends, however it ends.
+ * @throws LSError `LS_LTX_MISSING` when the file is gone.
+ */
+export async function* readStagedFile(path: string, signal?: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
+  signal?.throwIfAborted();
+  const handle = await openStaged(path);
+  try {
+    for (;;) {
+      signal?.throwIfAborted();
+      const chunk = await readChunk(handle, path, READ_BYTES, null);
+      if (chunk.length === 0) return;
+      yield chunk;
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * The last 16 bytes of a staged file: its checksums, and so its identity among files of one name.
+ * @throws LSError `LS_LTX_MISSING` when the file is gone.
+ */
+export async function readStagedTrailer(path: string, size: number): Promise<Uint8Array> {
+  const handle = await openStaged(path);
+  try {
+    return await readChunk(handle, path, LTX_TRAILER_SIZE, size - LTX_TRAILER_SIZE);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readChunk(handle: FileHandle, path: string, size: number, position: number | null): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    const { buffer, bytesRead } = await handle.read(new Uint8Array(size), 0, size, position);
+    return buffer.subarray(0, bytesRead);
+  } catch (error) {
+    throw fileSystemError(error, "read", path);
+  }
+}
+
+async function openStaged(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, "r");
+  } catch (error) {
+    if (systemErrorCode(error) !== "ENOENT") throw fileSystemError(error, "open", path);
+    throw new LSError("LS_LTX_MISSING", `the staged file ${path} is gone, and the destination does not hold it`, { cause: error, details: { path } });
+  }
+}

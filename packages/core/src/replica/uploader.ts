@@ -1,0 +1,222 @@
+import type { TXID } from "@ls/ltx";
+import type { StagedFile } from "../db/protocol.js";
+import { isLSError, LSError } from "../errors.js";
+import type { ReplicaClient } from "../replica-client.js";
+import { Alarm } from "./alarm.js";
+import { publish } from "./publish.js";
+import { retryDelayMs } from "./retry-delay.js";
+
+/** An attempt that failed and will be repeated. */
+export interface UploadFailure {
+  readonly file: StagedFile;
+  readonly error: unknown;
+  /** Failures in a row, this one included. */
+  readonly failures: number;
+  /** When the next attempt starts, ms since the epoch. */
+  readonly nextRetryMs: number;
+}
+
+export interface UploaderHooks {
+  /** The destination holds this file durably. */
+  uploaded(file: StagedFile): void;
+  failed(failure: UploadFailure): void;
+  /** The first success after failures. */
+  recovered(failures: number): void;
+  /** Another history is at the destination, or a staged file is gone: uploading has stopped. */
+  stopped(error: LSError): void;
+}
+
+export interface UploaderOptions {
+  readonly client: ReplicaClient;
+  /** First wait after a failure, ms. */
+  readonly retryBaseMs: number;
+  readonly hooks: UploaderHooks;
+  /** From 0 to below 1; tests replace it. */
+  readonly random?: () => number;
+}
+
+export interface UploaderStatus {
+  /** Highest TXID known to be durable at the destination; 0n = none. */
+  readonly remoteTXID: TXID;
+  readonly pendingFiles: number;
+  readonly pendingBytes: number;
+  /** The failure that is being waited out. */
+  readonly failure: UploadFailure | undefined;
+}
+
+interface Waiter {
+  readonly txid: TXID;
+  settle(outcome: "durable" | "superseded" | Error): void;
+}
+
+/** Longest wait between attempts while the database is being closed. */
+const CLOSING_RETRY_MS = 1000;
+
+/**
+ * Uploads staged files strictly in TXID order, one at a time, and repeats what fails until it succeeds: a destination never gets a hole.
+ * Idle until {@link Uploader.start}.
+ */
+export class Uploader {
+  readonly #options: UploaderOptions;
+  readonly #waiters: Set<Waiter> = new Set();
+  readonly #alarm: Alarm = new Alarm();
+  #pending: StagedFile[] = [];
+  #remoteTXID: TXID = 0n;
+  #failure: UploadFailure | undefined;
+  #doubtfulTXID: TXID | undefined;
+  #closing = false;
+  /** Defined while uploading is allowed; aborting it ends the attempt in flight. */
+  #allowed: AbortController | undefined;
+  #run: Promise<void> | undefined;
+
+  constructor(options: UploaderOptions) {
+    this.#options = options;
+  }
+
+  get status(): UploaderStatus {
+    const pendingBytes = this.#pending.reduce((sum, file) => sum + file.size, 0);
+    return { remoteTXID: this.#remoteTXID, pendingFiles: this.#pending.length, pendingBytes, failure: this.#failure };
+  }
+
+  /** The oldest file that the destination lacks. */
+  get oldestPending(): StagedFile | undefined {
+    return this.#pending[0];
+  }
+
+  /** Starts at the destination's position, with the staged files above it in TXID order. Call it while paused, or for the first time. */
+  start(remoteTXID: TXID, pending: readonly StagedFile[]): void {
+    this.#remoteTXID = remoteTXID;
+    this.#pending = [...pending];
+    this.#failure = undefined;
+    this.#allowed = new AbortController();
+    this.#settle("durable", (waiter) => waiter.txid <= remoteTXID);
+    this.#go();
+  }
+
+  /** Adds a file; its TXID follows the last one. */
+  enqueue(file: StagedFile): void {
+    this.#pending.push(file);
+    this.#go();
+  }
+
+  /** Tries again at once when a failure is being waited out. */
+  kick(): void {
+    this.#alarm.ring();
+  }
+
+  /** From now on waits between attempts are short: shutdown has little time. */
+  hurry(): void {
+    this.#closing = true;
+    this.#alarm.ring();
+  }
+
+  /**
+   * Waits until the destination holds `txid`, and tries at once if a failure is being waited out. Failures that may pass by themselves are
+   * waited out; any other rejects.
+   * @returns false when the position was determined anew meanwhile, so that `txid` means nothing any more.
+   */
+  async waitFor(txid: TXID, signal?: AbortSignal): Promise<boolean> {
+    signal?.throwIfAborted();
+    if (txid <= this.#remoteTXID) return true;
+    return new Promise<boolean>((resolve, reject) => {
+      const waiter: Waiter = {
+        txid,
+        settle: (outcome) => {
+          this.#waiters.delete(waiter);
+          signal?.removeEventListener("abort", abort);
+          if (outcome === "durable" || outcome === "superseded") resolve(outcome === "durable");
+          else reject(outcome);
+        },
+      };
+      const abort = (): void => {
+        this.#waiters.delete(waiter);
+        reject(signal?.reason);
+      };
+      this.#waiters.add(waiter);
+      signal?.addEventListener("abort", abort, { once: true });
+      this.kick();
+    });
+  }
+
+  /** Stops uploading until the next {@link Uploader.start}; an attempt in flight is cancelled, so its outcome is open. */
+  async pause(): Promise<void> {
+    this.#allowed?.abort();
+    this.#allowed = undefined;
+    this.#alarm.ring();
+    await this.#run;
+  }
+
+  /** Tells everyone who waits that TXIDs have got another meaning. */
+  supersede(): void {
+    this.#settle("superseded", () => true);
+  }
+
+  /** {@link Uploader.pause}, and everyone who waits gets `reason`. */
+  async stop(reason: Error): Promise<void> {
+    await this.pause();
+    this.#settle(reason, () => true);
+  }
+
+  #go(): void {
+    const allowed = this.#allowed;
+    if (allowed === undefined || this.#run !== undefined || this.#pending.length === 0) return;
+    this.#run = this.#upload(allowed.signal).finally(() => {
+      this.#run = undefined;
+      this.#go();
+    });
+  }
+
+  async #upload(signal: AbortSignal): Promise<void> {
+    for (let file = this.#pending[0]; file !== undefined && !signal.aborted; file = this.#pending[0]) {
+      try {
+        await publish(this.#options.client, file, { doubtful: this.#doubtfulTXID === file.txid, signal });
+      } catch (error) {
+        this.#doubtfulTXID = file.txid;
+        if (signal.aborted) return;
+        if (isLSError(error, "LS_CONFLICT") || isLSError(error, "LS_LTX_MISSING")) {
+          this.#allowed = undefined;
+          this.#settle(error, () => true);
+          this.#options.hooks.stopped(error);
+          return;
+        }
+        await this.#waitOut(file, error);
+        continue;
+      }
+      this.#succeed(file);
+    }
+  }
+
+  #succeed(file: StagedFile): void {
+    this.#pending.shift();
+    this.#remoteTXID = file.txid;
+    const failures = this.#failure?.failures;
+    this.#failure = undefined;
+    this.#options.hooks.uploaded(file);
+    if (failures !== undefined) this.#options.hooks.recovered(failures);
+    this.#settle("durable", (waiter) => waiter.txid <= file.txid);
+  }
+
+  async #waitOut(file: StagedFile, error: unknown): Promise<void> {
+    const retryable = isLSError(error) && error.retryable;
+    const failures = (this.#failure?.failures ?? 0) + 1;
+    const delayMs = retryDelayMs({
+      failures,
+      retryable,
+      baseMs: this.#options.retryBaseMs,
+      capMs: this.#closing ? CLOSING_RETRY_MS : undefined,
+      random: (this.#options.random ?? Math.random)(),
+    });
+    this.#failure = { file, error, failures, nextRetryMs: Date.now() + delayMs };
+    this.#options.hooks.failed(this.#failure);
+    if (!retryable) this.#settle(asError(error), () => true);
+    await this.#alarm.wait(delayMs);
+  }
+
+  #settle(outcome: "durable" | "superseded" | Error, which: (waiter: Waiter) => boolean): void {
+    for (const waiter of [...this.#waiters]) if (which(waiter)) waiter.settle(outcome);
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new LSError("LS_INTERNAL", "the replica client threw something that is not an Error", { cause: error });
+}
