@@ -12,8 +12,8 @@ import { PageSequence } from "./page-sequence.js";
 export interface LTXMergeOptions {
   /** Time of the merged file, in milliseconds since the Unix epoch. Default: that of the newest input. */
   readonly timestampMs?: number | undefined;
-  /** Stops the merge between two reads or chunks; its reason is thrown. */
-  readonly signal?: AbortSignal | undefined;
+  /** An AbortSignal: stops the merge between two chunks; its reason is thrown. */
+  readonly signal?: { throwIfAborted(): void } | undefined;
 }
 
 /**
