@@ -1,7 +1,7 @@
 import { chmodSync, chownSync, closeSync, fchmodSync, fchownSync, fsync, fsyncSync, futimesSync, openSync, renameSync, unlinkSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
-import { LSError } from "../errors.js";
+import { fileSystemError } from "../system-error.js";
 
 const fsyncAsync = promisify(fsync);
 
@@ -59,31 +59,17 @@ export class AtomicFileWriter {
    * @param timeMs modification time, whole ms since the epoch; default now.
    */
   commit(timeMs?: number): void {
-    attempt("fsync", this.#temp, () => {
-      if (timeMs !== undefined) {
-        const seconds = fileTimeSeconds(timeMs);
-        futimesSync(this.#fd, seconds, seconds);
-      }
-      fsyncSync(this.#fd);
-    });
-    // Order matters: Windows cannot rename an open file.
-    this.#close();
-    attempt("rename", this.path, () => renameSync(this.#temp, this.path));
+    this.#setTime(timeMs);
+    attempt("fsync", this.#temp, () => fsyncSync(this.#fd));
+    this.#rename();
     fsyncDirectory(dirname(this.path));
   }
 
   /** {@link AtomicFileWriter.commit} without blocking the thread while the disk works. */
   async commitAsync(timeMs?: number): Promise<void> {
-    await attemptAsync("fsync", this.#temp, async () => {
-      if (timeMs !== undefined) {
-        const seconds = fileTimeSeconds(timeMs);
-        futimesSync(this.#fd, seconds, seconds);
-      }
-      await fsyncAsync(this.#fd);
-    });
-    // Order matters: Windows cannot rename an open file.
-    this.#close();
-    attempt("rename", this.path, () => renameSync(this.#temp, this.path));
+    this.#setTime(timeMs);
+    await attemptAsync("fsync", this.#temp, () => fsyncAsync(this.#fd));
+    this.#rename();
     await fsyncDirectoryAsync(dirname(this.path));
   }
 
@@ -95,6 +81,18 @@ export class AtomicFileWriter {
     } catch {
       // Renamed already, or never created; a temp file that stays is swept at the next start.
     }
+  }
+
+  #setTime(timeMs: number | undefined): void {
+    if (timeMs === undefined) return;
+    const seconds = fileTimeSeconds(timeMs);
+    attempt("set the time of", this.#temp, () => futimesSync(this.#fd, seconds, seconds));
+  }
+
+  #rename(): void {
+    // Order matters: Windows cannot rename an open file.
+    this.#close();
+    attempt("rename", this.path, () => renameSync(this.#temp, this.path));
   }
 
   #close(): void {
@@ -164,7 +162,7 @@ export function attempt<T>(what: string, path: string, call: () => T): T {
   try {
     return call();
   } catch (error) {
-    throw fileError(what, path, error);
+    throw fileSystemError(error, what, path);
   }
 }
 
@@ -172,15 +170,6 @@ async function attemptAsync<T>(what: string, path: string, call: () => Promise<T
   try {
     return await call();
   } catch (error) {
-    throw fileError(what, path, error);
+    throw fileSystemError(error, what, path);
   }
-}
-
-function fileError(what: string, path: string, error: unknown): LSError {
-  const errno = error instanceof Error && "code" in error ? String(error.code) : "";
-  const message = `cannot ${what} ${path}: ${errno}`;
-  const options = { cause: error, details: { path, errno } };
-  if (errno === "ENOSPC" || errno === "EDQUOT") return new LSError("LS_DISK_FULL", message, { ...options, retryable: true });
-  if (errno === "EACCES" || errno === "EPERM" || errno === "EROFS") return new LSError("LS_STORAGE_DENIED", message, options);
-  return new LSError("LS_STORAGE_UNAVAILABLE", message, { ...options, retryable: true });
 }

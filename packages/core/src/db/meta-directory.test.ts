@@ -126,13 +126,13 @@ describe("AtomicFileWriter", () => {
     let thrown: unknown;
     try {
       attempt("write", "/x", () => {
-        throw Object.assign(new Error("no"), { code: errno });
+        throw Object.assign(new Error("no"), { code: errno, syscall: "write" });
       });
     } catch (error) {
       thrown = error;
     }
     expect(isLSError(thrown)).toBe(true);
-    expect(thrown).toMatchObject({ code, retryable, details: { path: "/x", errno } });
+    expect(thrown).toMatchObject({ code, retryable, details: { path: "/x", systemCode: errno } });
   });
 
   it("sets a time that reads back as the same millisecond", () => {

@@ -38,8 +38,14 @@ export function probeBetterSqlite3(Database: BetterSqlite3Constructor, nativeBin
   }
 }
 
-/** The driver over better-sqlite3. */
-export function betterSqlite3Driver(Database: BetterSqlite3Constructor, spec: DriverSpec, sqliteVersion: string): SQLiteDriver {
+/**
+ * The driver over better-sqlite3.
+ * @param nativeBinding the binary to open databases with; `undefined` = the package finds its own.
+ */
+export function betterSqlite3Driver(
+  Database: BetterSqlite3Constructor,
+  { nativeBinding, spec, sqliteVersion }: { readonly nativeBinding: string | undefined; readonly spec: DriverSpec | undefined; readonly sqliteVersion: string },
+): SQLiteDriver {
   return {
     name: "better-sqlite3",
     sqliteVersion,
@@ -51,7 +57,7 @@ export function betterSqlite3Driver(Database: BetterSqlite3Constructor, spec: Dr
         readonly: options.readonly ?? false,
         fileMustExist: options.create !== true,
         timeout: options.timeoutMs ?? 0,
-        ...(spec.nativeBinding === undefined ? {} : { nativeBinding: spec.nativeBinding }),
+        ...(nativeBinding === undefined ? {} : { nativeBinding }),
       });
       return new Connection(database, path);
     },

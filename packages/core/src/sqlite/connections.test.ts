@@ -119,6 +119,31 @@ describe("WAL status", () => {
     }
   });
 
+  it("has SQLite repair a wal-index whose writer was killed in the middle", { timeout: 60_000 }, async () => {
+    app.exec("INSERT INTO t VALUES (1, 'x')");
+    app.close();
+    // In a process of its own: the broken header is written into the file that SQLite has mapped.
+    const child = sourceChild(
+      {
+        files: join(import.meta.dirname, "borrowed-files.ts"),
+        status: join(import.meta.dirname, "wal-status.ts"),
+        resolve: join(import.meta.dirname, "resolve.ts"),
+      },
+      `const app = new (require("better-sqlite3"))(data);
+      app.exec("INSERT INTO t VALUES (2, 'y'), (3, 'z')");
+      const idle = resolve.resolveDriver(undefined).open(data, { readonly: true });
+      idle.row("PRAGMA user_version");
+      const shm = files.BorrowedFile.find(data + "-shm");
+      const look = status.walStatusSource({ takeover: false, noop: false }, idle, () => shm);
+      const good = look();
+      shm.batch((_, fd) => require("fs").writeSync(fd, Buffer.from([0xff]), 0, 1, 16));
+      say([good.frames > 0, look().frames === good.frames]);`,
+      path,
+    );
+    expect(await child.next()).toEqual([true, true]);
+    await child.exited;
+  });
+
   it("says when the database is not in WAL mode", () => {
     const rollback = join(directory, "rollback.db");
     const connection = driver.open(rollback, { create: true });

@@ -30,8 +30,8 @@ export interface SQLiteDriver {
   readonly name: "better-sqlite3" | "node:sqlite";
   /** `sqlite_version()`, such as "3.53.2". */
   readonly sqliteVersion: string;
-  /** What another thread needs to reach the same copy. */
-  readonly spec: DriverSpec;
+  /** What another thread needs to reach the same copy; `undefined` when the driver's module has no path, as in a bundle. */
+  readonly spec: DriverSpec | undefined;
   open(path: string, options?: OpenOptions): SQLiteConnection;
 }
 

@@ -53,8 +53,8 @@ describe("resolveDriver", () => {
 
   it("finds core's own, or the program's", () => {
     expect(resolveDriver(undefined).spec).toEqual({ name: "better-sqlite3", modulePath: MODULE, nativeBinding: BINARY });
-    expect(resolveDriver(undefined, [program("without"), program("with", ROOT)]).spec.modulePath).toBe(MODULE);
-    expect(resolveDriver(undefined, ["-", program("with-too", ROOT)]).spec.modulePath).toBe(MODULE);
+    expect(resolveDriver(undefined, [program("without"), program("with", ROOT)]).spec?.modulePath).toBe(MODULE);
+    expect(resolveDriver(undefined, ["-", program("with-too", ROOT)]).spec?.modulePath).toBe(MODULE);
   });
 
   it("says what to do when there is none", async () => {
@@ -96,6 +96,22 @@ describe("resolveDriver", () => {
     expect(error.message).toContain("22.14");
   });
 
+  it("runs without a module that a worker could load, as in a bundle", async () => {
+    const renamed = join(directory, "in-a-bundle.node");
+    copyFileSync(BINARY, renamed);
+    const child = sourceChild(
+      { resolve: join(import.meta.dirname, "resolve.ts") },
+      `const Database = require("better-sqlite3");
+      new Database(":memory:", { nativeBinding: data.renamed }).close();
+      const driver = resolve.resolveDriver(Database, [data.program]);
+      const connection = driver.open(data.renamed + ".db", { create: true });
+      say([driver.spec ?? null, connection.row("SELECT sqlite_version() AS v").v === driver.sqliteVersion]);`,
+      { renamed, program: program("bundle") },
+    );
+    expect(await child.next()).toEqual([null, true]);
+    expect(await child.exited).toBe(0);
+  });
+
   it("opens the copy that is mapped, not the package's default, and refuses a second one", async () => {
     const renamed = join(directory, "bundled.node");
     copyFileSync(BINARY, renamed);
@@ -117,8 +133,10 @@ describe("resolveDriver", () => {
 
 describe("driverFromSpec", () => {
   it("gives the same copy", () => {
-    const driver = driverFromSpec(resolveDriver(Database).spec);
-    expect(driver.spec.nativeBinding).toBe(BINARY);
+    const { spec } = resolveDriver(Database);
+    if (spec === undefined) throw new Error("no spec");
+    const driver = driverFromSpec(spec);
+    expect(driver.spec).toEqual({ name: "better-sqlite3", modulePath: MODULE, nativeBinding: BINARY });
     const connection = driver.open(join(directory, "created.db"), { create: true });
     connection.exec("CREATE TABLE t (a)");
     connection.close();

@@ -35,19 +35,17 @@ export function resolveDriver(driver: unknown, from: ResolveFrom = defaultResolv
   }
   // The application may load its binary by a path of its own; opening the package's default beside it would map a second copy.
   const sqliteVersion = probe(Database, addonOf(onlyCopy()));
-  const copy = onlyCopy();
-  const binary = addonOf(copy);
-  const modulePath = (binary === undefined ? undefined : moduleOfBinary(binary)) ?? found;
-  if (modulePath === undefined) {
-    throw new LSError("LS_DRIVER_REQUIRED", `the package better-sqlite3 that belongs to ${copy ?? "the driver"} was not found; a worker cannot load it`);
-  }
-  return betterSqlite3Driver(Database, { name: PACKAGE, modulePath, nativeBinding: binary }, sqliteVersion);
+  const nativeBinding = addonOf(onlyCopy());
+  const modulePath = (nativeBinding === undefined ? undefined : moduleOfBinary(nativeBinding)) ?? found;
+  const spec: DriverSpec | undefined = modulePath === undefined ? undefined : { name: PACKAGE, modulePath, nativeBinding };
+  return betterSqlite3Driver(Database, { nativeBinding, spec, sqliteVersion });
 }
 
 /** Opens the same copy in another thread of the process, from what {@link resolveDriver} found. */
 export function driverFromSpec(spec: DriverSpec): SQLiteDriver {
   const Database = loadModule(spec.modulePath);
-  return betterSqlite3Driver(Database, spec, probe(Database, spec.nativeBinding));
+  const { nativeBinding } = spec;
+  return betterSqlite3Driver(Database, { nativeBinding, spec, sqliteVersion: probe(Database, nativeBinding) });
 }
 
 /**

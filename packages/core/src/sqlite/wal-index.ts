@@ -18,8 +18,12 @@ export interface WALIndexHeader {
 /** Bytes that are read: two header copies and nBackfill. On Windows bytes from 120 on are under mandatory locks. */
 export const WAL_INDEX_READ_SIZE = 100;
 const COPY_SIZE = 48;
-/** Measured: 0.5 % of looks beside a writer at full speed see two different copies; a dozen in a row means something else. */
-const ATTEMPTS = 16;
+/** Looks without a pause. Measured: 0.5 % of looks beside a writer at full speed see two different copies. */
+const QUICK_ATTEMPTS = 16;
+/** Then the writer has lost its processor between the copies (seen on a busy machine), for as long as the scheduler likes. */
+const SLOW_ATTEMPTS = 250;
+const PAUSE_MS = 1;
+const SLEEPER = new Int32Array(new SharedArrayBuffer(4));
 
 const LITTLE_ENDIAN_HOST = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
 
@@ -51,10 +55,14 @@ export function decodeWALIndexHeader(bytes: Uint8Array): WALIndexHeader | undefi
   };
 }
 
-/** Reads the header, again while it is being written; `undefined` when there is none. */
+/**
+ * Reads the header, again while it is being written, for about a quarter of a second.
+ * @returns `undefined` when there is none, or its writer was stopped or killed in the middle of it.
+ */
 export function readWALIndexHeader(readAt: ReadAt): WALIndexHeader | undefined {
   const bytes = new Uint8Array(WAL_INDEX_READ_SIZE);
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+  for (let attempt = 0; attempt < QUICK_ATTEMPTS + SLOW_ATTEMPTS; attempt++) {
+    if (attempt >= QUICK_ATTEMPTS) Atomics.wait(SLEEPER, 0, 0, PAUSE_MS);
     if (readAt(bytes, 0) < WAL_INDEX_READ_SIZE) return undefined;
     const header = decodeWALIndexHeader(bytes);
     if (header !== undefined) return header;

@@ -2,7 +2,7 @@ import { LSError } from "../errors.js";
 import type { BorrowedFile } from "./borrowed-files.js";
 import type { SQLiteConnection } from "./driver.js";
 import type { VersionGate } from "./version-gate.js";
-import { readWALIndexHeader } from "./wal-index.js";
+import { readWALIndexHeader, type WALIndexHeader } from "./wal-index.js";
 
 /** How far the WAL has grown, and how much of it is in the database file. */
 export interface WALStatus {
@@ -20,7 +20,7 @@ export type WALStatusSource = () => WALStatus;
  * @param borrowShm finds `-shm` among SQLite's descriptors; called only where NOOP does not exist.
  */
 export function walStatusSource(gate: VersionGate, idle: SQLiteConnection, borrowShm: () => BorrowedFile): WALStatusSource {
-  return gate.noop ? () => noopStatus(idle) : indexStatus(borrowShm());
+  return gate.noop ? () => noopStatus(idle) : indexStatus(borrowShm(), idle);
 }
 
 /** One look by `PRAGMA wal_checkpoint(NOOP)`; SQLite 3.51 or newer only. */
@@ -34,10 +34,16 @@ export function noopStatus(idle: SQLiteConnection): WALStatus {
   return { frames, backfilledFrames: Math.min(frames, backfilledFrames) };
 }
 
-function indexStatus(shm: BorrowedFile): WALStatusSource {
+function indexStatus(shm: BorrowedFile, idle: SQLiteConnection): WALStatusSource {
+  const look = (): WALIndexHeader | undefined => shm.batch((readAt) => readWALIndexHeader(readAt));
   return () => {
-    const header = shm.batch((readAt) => readWALIndexHeader(readAt));
-    if (header === undefined) throw new LSError("LS_INTERNAL", `the wal-index header in ${shm.path} cannot be read`);
+    let header = look();
+    if (header === undefined) {
+      // A writer killed while it wrote the header leaves it broken until the next reader runs SQLite's recovery.
+      idle.row("PRAGMA user_version");
+      header = look();
+    }
+    if (header === undefined) throw new LSError("LS_INTERNAL", `the wal-index header in ${shm.path} cannot be read`, { retryable: true });
     return { frames: header.maxFrame, backfilledFrames: header.backfilledFrames };
   };
 }

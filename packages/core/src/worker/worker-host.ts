@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import type { EngineEvent, EngineHost, EngineOp, EngineRequests, EngineSettings } from "../db/protocol.js";
 import { LSError } from "../errors.js";
-import type { SQLiteDriver } from "../sqlite/driver.js";
+import type { DriverSpec } from "../sqlite/driver.js";
 import { fromPlainError } from "./host-error.js";
 import type { FromWorker, ToWorker } from "./messages.js";
 
@@ -102,11 +102,11 @@ class SharedWorker {
 }
 
 /** Runs the engine in the process's worker thread. The thread keeps the process alive until its last engine is disposed of. */
-export function createWorkerHost(settings: EngineSettings, driver: SQLiteDriver, entry: URL, onEvent: (event: EngineEvent) => void): EngineHost {
+export function createWorkerHost(settings: EngineSettings, driver: DriverSpec, entry: URL, onEvent: (event: EngineEvent) => void): EngineHost {
   const worker = SharedWorker.for(entry);
   const pending = new Map<number, Pending>();
   const engine = worker.add({ onEvent, pending });
-  worker.send({ type: "create", engine, settings, driver: driver.spec });
+  worker.send({ type: "create", engine, settings, driver });
   let nextRequest = 1;
   const request = <Op extends EngineOp>(op: Op, params: EngineRequests[Op]["params"], signal?: AbortSignal): Promise<EngineRequests[Op]["result"]> =>
     new Promise((resolve, reject) => {
