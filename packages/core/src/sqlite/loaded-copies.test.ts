@@ -1,13 +1,14 @@
 import { copyFileSync, linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, describe, expect, it } from "vitest";
+import { loadedBinary } from "../../test/native-binary.js";
 import { sourceChild } from "../../test/source-child.js";
 import { CopyWatch, isSQLiteLibrary, loadedSQLiteCopies, parseMaps } from "./loaded-copies.js";
 
-const BINARY = join(dirname(createRequire(import.meta.url).resolve("better-sqlite3/package.json")), "build/Release/better_sqlite3.node");
+new Database(":memory:").close();
+const BINARY = loadedBinary();
 
 describe("isSQLiteLibrary", () => {
   it.each<[string, NodeJS.Platform, boolean]>([
@@ -43,7 +44,6 @@ describe("loadedSQLiteCopies", () => {
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
   it("finds the one copy of this process", () => {
-    new Database(":memory:").close();
     expect(loadedSQLiteCopies()).toEqual([{ path: BINARY }]);
     const watch = new CopyWatch();
     expect(watch.changed()).toEqual([{ path: BINARY }]);

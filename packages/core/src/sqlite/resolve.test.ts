@@ -4,13 +4,15 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { loadedBinary } from "../../test/native-binary.js";
 import { sourceChild } from "../../test/source-child.js";
 import { isLSError, type LSErrorCode } from "../errors.js";
 import { driverFromSpec, resolveDriver } from "./resolve.js";
 
 const ROOT = dirname(createRequire(import.meta.url).resolve("better-sqlite3/package.json"));
 const MODULE = realpathSync(join(ROOT, "lib/index.js"));
-const BINARY = realpathSync(join(ROOT, "build/Release/better_sqlite3.node"));
+new Database(":memory:").close();
+const BINARY = loadedBinary();
 
 let directory: string;
 beforeAll(() => {
