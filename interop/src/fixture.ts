@@ -27,7 +27,7 @@ export interface RecordedReplica {
   readonly latest: RecordedResult;
   /** By 16 hex digits. */
   readonly txids: Readonly<Record<string, RecordedResult>>;
-  readonly timestamps: readonly (RecordedResult & { readonly at: string; readonly same_as_txid?: string | null })[];
+  readonly timestamps: readonly (RecordedResult & { readonly at: string; readonly same_as_txid?: string | null; readonly side?: readonly string[] })[];
   readonly files: readonly RecordedFile[];
 }
 
@@ -48,9 +48,14 @@ export function copyReplica(fixture: string, to: string): void {
   cpSync(fixturePath(fixture, "replica"), to, { recursive: true });
   for (const file of readRecord<RecordedReplica>(fixture, "expected.json").files) {
     if (!file.path.startsWith("ltx/")) continue;
-    const seconds = (Date.parse(file.mtime) + 0.0005) / 1000;
-    utimesSync(join(to, file.path), seconds, seconds);
+    setTime(join(to, file.path), Date.parse(file.mtime));
   }
+}
+
+/** Sets the mtime so that every reader sees exactly this millisecond; a plain double would often land just below it. */
+export function setTime(path: string, timestampMs: number): void {
+  const seconds = (timestampMs + 0.0005) / 1000;
+  utimesSync(path, seconds, seconds);
 }
 
 export async function sha256Of(path: string): Promise<string> {

@@ -1,3 +1,5 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { firstDifference, seedOf, tempDir, upstreamOrSkip, withSeed } from "@ls/testkit";
 import { describe, expect, it } from "vitest";
 import { judge } from "../src/judge.js";
@@ -34,10 +36,12 @@ describe.skipIf(upstream === undefined)("upstream replicates, we restore", () =>
   it("gives what upstream gives where the application checkpoints, which upstream does not survive unharmed", { timeout: 120_000 }, async () => {
     using dir = tempDir("b");
     await withSeed(seedOf(20_260_102), async (random) => {
-      const plans = planDatabases(random, 88, 8, true).filter((plan) => plan.workload === "checkpoints" || plan.workload === "mixed");
+      const plans = planDatabases(random, 44, 8, true).filter((plan) => plan.workload === "checkpoints" || plan.workload === "mixed");
       const replicas = await replicateByUpstream(binary, dir.file("raw"), plans);
       let lost = 0;
       for (const { name, replicaPath, models } of replicas) {
+        // Levels of such a replica contradict one another, so only one way through the files is left.
+        for (const level of ["1", "9"]) rmSync(join(replicaPath, "ltx", level), { recursive: true, force: true });
         for (const [txid, model] of models) {
           const theirs = dir.file("theirs.db");
           const ours = dir.file("ours.db");
