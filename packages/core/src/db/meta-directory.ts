@@ -29,7 +29,6 @@ export class MetaDirectory {
   readonly ownPath: string;
   readonly lockPath: string;
   readonly pageTablePath: string;
-  readonly inventoryPath: string;
   readonly owner: FileOwner;
 
   constructor(path: string, owner: FileOwner) {
@@ -39,13 +38,6 @@ export class MetaDirectory {
     this.ownPath = join(this.path, "ls");
     this.lockPath = join(this.ownPath, "lock");
     this.pageTablePath = join(this.ownPath, "pages");
-    this.inventoryPath = join(this.ownPath, "inventory");
-  }
-
-  /** The meta directory of an existing database. */
-  static of(databasePath: string, metaPath?: string): MetaDirectory {
-    const { mode, uid, gid } = attempt("stat", databasePath, () => statSync(databasePath));
-    return new MetaDirectory(metaPath ?? defaultMetaPath(databasePath), { mode: mode & 0o777, uid, gid });
   }
 
   /** Makes what is missing. Idempotent. */

@@ -11,7 +11,7 @@ import { ReadMark } from "./read-mark.js";
 import { resolveDriver } from "./resolve.js";
 import { gateVersion } from "./version-gate.js";
 import { decodeWALIndexHeader, readWALIndexHeader, WAL_INDEX_READ_SIZE } from "./wal-index.js";
-import { noopStatus, walStatusSource } from "./wal-status.js";
+import { type WALStatusSource, walStatusSource } from "./wal-status.js";
 
 const driver = resolveDriver(Database);
 const linux = process.platform === "linux";
@@ -39,6 +39,13 @@ function connect(readonly: boolean): SQLiteConnection {
   open.push(connection);
   connection.row("PRAGMA user_version");
   return connection;
+}
+
+/** The position as NOOP tells it. */
+function byNoop(idle: SQLiteConnection): WALStatusSource {
+  return walStatusSource(gateVersion(driver.sqliteVersion), idle, () => {
+    throw new Error("not needed");
+  });
 }
 
 /** Locks of this process on the database and `-shm`, as the kernel has them. */
@@ -99,21 +106,19 @@ describe("WAL status", () => {
     const shm = BorrowedFile.find(`${path}-shm`);
     if (shm === undefined) throw new Error("no -shm");
     const byIndex = walStatusSource({ takeover: true, noop: false }, idle, () => shm);
-    const byNoop = walStatusSource(gateVersion(driver.sqliteVersion), idle, () => {
-      throw new Error("not needed");
-    });
+    const status = byNoop(idle);
     const wal = (): Buffer => readFileSync(`${path}-wal`);
     for (let i = 0; i < 40; i++) {
       app.prepare("INSERT INTO t (b) VALUES (randomblob(9000))").run();
       if (i % 7 === 3) rw.row("PRAGMA wal_checkpoint(PASSIVE)");
-      const status = byNoop();
-      expect(byIndex()).toEqual(status);
-      expect(status.backfilledFrames <= status.frames).toBe(true);
+      const { frames, backfilledFrames } = status();
+      expect(byIndex()).toEqual({ frames, backfilledFrames });
+      expect(backfilledFrames <= frames).toBe(true);
       const header = shm.batch((readAt) => readWALIndexHeader(readAt));
       expect(header?.pageCount).toBe(app.pragma("page_count", { simple: true }));
       expect(header?.salt1).toBe(wal().readUInt32BE(16));
       expect(header?.salt2).toBe(wal().readUInt32BE(20));
-      const lastFrame = 32 + (status.frames - 1) * 4120;
+      const lastFrame = 32 + (frames - 1) * 4120;
       expect(header?.checksum.s0).toBe(wal().readInt32BE(lastFrame + 16));
       expect(header?.checksum.s1).toBe(wal().readInt32BE(lastFrame + 20));
     }
@@ -151,7 +156,7 @@ describe("WAL status", () => {
     connection.exec("CREATE TABLE t (a)");
     let thrown: unknown;
     try {
-      noopStatus(connection);
+      byNoop(connection)();
     } catch (error) {
       thrown = error;
     }
@@ -315,6 +320,6 @@ describe("the wal-index beside a writer in another process", () => {
       await new Promise((resolve) => setImmediate(resolve));
     }
     expect(seen.size).toBeGreaterThan(10);
-    expect(noopStatus(idle).frames).toBe(shm.batch((readAt) => readWALIndexHeader(readAt))?.maxFrame);
+    expect(byNoop(idle)().frames).toBe(shm.batch((readAt) => readWALIndexHeader(readAt))?.maxFrame);
   });
 });

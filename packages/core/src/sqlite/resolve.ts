@@ -52,7 +52,7 @@ export function driverFromSpec(spec: DriverSpec): SQLiteDriver {
  * The path of the one SQLite copy in this process; `undefined` when there is none yet, or the system does not tell what is mapped.
  * @throws {@link LSError} `LS_SECOND_SQLITE` when there are several.
  */
-export function onlyCopy(): string | undefined {
+function onlyCopy(): string | undefined {
   const copies = loadedSQLiteCopies().map((copy) => copy.path);
   if (copies.length > 1) throw secondSQLite(copies);
   return copies[0];

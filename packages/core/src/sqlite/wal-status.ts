@@ -24,7 +24,7 @@ export function walStatusSource(gate: VersionGate, idle: SQLiteConnection, borro
 }
 
 /** One look by `PRAGMA wal_checkpoint(NOOP)`; SQLite 3.51 or newer only. */
-export function noopStatus(idle: SQLiteConnection): WALStatus {
+function noopStatus(idle: SQLiteConnection): WALStatus {
   const row = idle.row("PRAGMA wal_checkpoint(NOOP)");
   const frames = Number(row?.log);
   const backfilledFrames = Number(row?.checkpointed);

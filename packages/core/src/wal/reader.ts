@@ -85,7 +85,7 @@ export function walOffset(position: Pick<WALPosition, "frame" | "pageSize">): nu
 }
 
 /** Reads the header of a WAL; `undefined` = SQLite would see an empty one. */
-export function readWALHeader(readAt: ReadAt): WALHeader | undefined {
+function readWALHeader(readAt: ReadAt): WALHeader | undefined {
   const bytes = new Uint8Array(WAL_HEADER_SIZE);
   return readAt(bytes, 0) < WAL_HEADER_SIZE ? undefined : decodeWALHeader(bytes);
 }
