@@ -42,7 +42,7 @@ function describe(failure: PlanFailure, target: RestoreTarget): [LSErrorCode, st
     case "not-available":
       return ["LS_TX_NOT_AVAILABLE", target.kind === "txid" ? `no file ends at ${wanted}` : `nothing is as old as ${wanted}`];
     case "gap":
-      return ["LS_LTX_MISSING", `${wanted} cannot be restored: ${missingLabel(failure.missing)} missing`];
+      return [target.kind === "txid" ? "LS_TX_NOT_AVAILABLE" : "LS_LTX_MISSING", `${wanted} cannot be restored: ${missingLabel(failure.missing)} missing`];
   }
 }
 

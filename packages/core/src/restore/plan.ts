@@ -43,6 +43,11 @@ export interface AvailablePoints {
   readonly after: RestorePoint | undefined;
 }
 
+export interface TXIDRange {
+  readonly minTXID: TXID;
+  readonly maxTXID: TXID;
+}
+
 export interface PlanFailure {
   readonly reason: /** There are no files. */
     | "empty"
@@ -54,7 +59,7 @@ export interface PlanFailure {
     | "gap";
   readonly available: AvailablePoints;
   /** With "gap": the TXIDs that no usable file holds. */
-  readonly missing?: { readonly minTXID: TXID; readonly maxTXID: TXID };
+  readonly missing?: TXIDRange | undefined;
 }
 
 export type PlanResult = { readonly plan: RestorePlan } | { readonly failure: PlanFailure };
@@ -158,7 +163,9 @@ class Chains {
     if (this.points.some((point) => point.txid === txid)) return txid;
     const available = this.#available((point) => point.txid < txid);
     if (!this.#times.has(txid)) return { reason: "not-available", available };
-    return { reason: "gap", available, missing: this.#missingAfter(available.before?.txid ?? 0n, txid) };
+    // Longer files are of no use for this point.
+    const parts = this.#files.filter((file) => file.maxTXID <= txid);
+    return { reason: "gap", available, missing: firstHole(parts, available.before?.txid ?? 0n, txid) };
   }
 
   #atTime(timestampMs: number): TXID | PlanFailure {
@@ -166,25 +173,14 @@ class Chains {
     const newest = this.points.findLast(inTime);
     if (newest === undefined) return { reason: "not-available", available: this.#available(inTime) };
     const available = this.#available((point) => point.txid <= newest.txid);
-    const next = newest.txid + 1n;
-    // A damaged file counts here: its time tells that its transactions came after the moment asked for.
-    const isCovered = this.#listed.some((file) => file.minTXID <= next && file.maxTXID >= next);
-    const hasLaterFile = (this.#ends.at(-1) ?? 0n) > newest.txid;
-    const unreachable = this.#ends.findLast((txid) => txid > newest.txid && (this.#times.get(txid) ?? 0) <= timestampMs);
-    const until = unreachable ?? (!isCovered && hasLaterFile ? this.#ends.at(-1) : undefined);
-    if (until === undefined) return newest.txid;
-    return { reason: "gap", available, missing: this.#missingAfter(newest.txid, until) };
-  }
-
-  /** The first TXIDs above `reached` that no file ending by `until` holds. */
-  #missingAfter(reached: TXID, until: TXID): { readonly minTXID: TXID; readonly maxTXID: TXID } {
-    let covered = reached;
-    const byStart = this.#files.filter((file) => file.maxTXID <= until).sort((a, b) => compare(a.minTXID, b.minTXID));
-    for (const file of byStart) {
-      if (file.minTXID > covered + 1n) return { minTXID: covered + 1n, maxTXID: file.minTXID - 1n };
-      if (file.maxTXID > covered) covered = file.maxTXID;
-    }
-    return { minTXID: reached + 1n, maxTXID: until };
+    // What follows directly is nowhere, and something later is: the state at that moment may have been lost. Damaged files count as being there;
+    // their times tell that their transactions came after the moment asked for.
+    const next = firstHole(this.#listed, newest.txid, this.#ends.at(-1) ?? newest.txid);
+    if (next?.minTXID === newest.txid + 1n) return { reason: "gap", available, missing: next };
+    // A later state that is in time but out of reach: only damage, or a clock that went back, leads here.
+    const lost = this.#ends.findLast((txid) => txid > newest.txid && (this.#times.get(txid) ?? 0) <= timestampMs);
+    const missing = lost === undefined ? undefined : firstHole(this.#files, newest.txid, lost);
+    return missing === undefined ? newest.txid : { reason: "gap", available, missing };
   }
 
   #available(isBefore: (point: RestorePoint) => boolean): AvailablePoints {
@@ -246,6 +242,17 @@ class CheapestInRange {
   #cheaperOf(a: number, b: number): number {
     return this.cost(b) < this.cost(a) ? b : a;
   }
+}
+
+/** The first TXIDs in above+1 … until that no file holds. */
+function firstHole(files: readonly LTXFileInfo[], above: TXID, until: TXID): TXIDRange | undefined {
+  let covered = above;
+  for (const file of [...files].sort((a, b) => compare(a.minTXID, b.minTXID))) {
+    if (covered >= until) return undefined;
+    if (file.minTXID > covered + 1n) return { minTXID: covered + 1n, maxTXID: file.minTXID - 1n < until ? file.minTXID - 1n : until };
+    if (file.maxTXID > covered) covered = file.maxTXID;
+  }
+  return covered < until ? { minTXID: covered + 1n, maxTXID: until } : undefined;
 }
 
 function compare(a: TXID, b: TXID): number {
