@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readlinkSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { join, relative, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { childEnvironment, run } from "./run.mjs";
 import { ROOT, workspacePackages } from "./workspace.mjs";
 
@@ -11,7 +11,7 @@ const PNPM = `pnpm@${/pnpm@([\d.]+)/.exec(readFileSync(join(ROOT, "package.json"
  * better-sqlite3 13 carries binaries for every platform and needs Node-API 10 (Node 22.14); below that it ends the process
  * with a segmentation fault, so Node 20 gets version 12, which is compiled where no prebuilt binary can be downloaded.
  */
-export const DRIVER_IS_PREBUILT = Number(process.versions.napi) >= 10;
+const DRIVER_IS_PREBUILT = Number(process.versions.napi) >= 10;
 
 const STAMP = join(ROOT, "node_modules", ".setup-stamp");
 
@@ -56,9 +56,16 @@ export async function build(filters) {
 export function pnpm(args) {
   const npm = process.env.npm_execpath;
   const all = ["exec", "--yes", `--package=${PNPM}`, "--", "pnpm", ...args];
-  const env = { ...childEnvironment(), npm_config_update_notifier: "false" };
+  const env = { ...childEnvironment(), ...compilerSettings(), npm_config_update_notifier: "false" };
   if (npm?.endsWith("npm-cli.js")) return run(process.execPath, [npm, ...all], { cwd: ROOT, env });
   return run("npm", all, { cwd: ROOT, env });
+}
+
+/** Node's own headers, where they lie beside the executable, spare node-gyp a download. */
+function compilerSettings() {
+  const prefix = dirname(dirname(realpathSync(process.execPath)));
+  const present = existsSync(join(prefix, "include", "node", "node.h"));
+  return present && process.env.npm_config_nodedir === undefined ? { npm_config_nodedir: prefix } : {};
 }
 
 /** @param {readonly string[]} filters */

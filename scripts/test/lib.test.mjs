@@ -83,8 +83,8 @@ it("codeBlocks gives language, tags and line", () => {
 });
 
 it("renameScope changes the scope alone", () => {
-  const before = 'import "@ls/core"; // @ls and `@ls/*`; mail@ls.example @lsx/core';
-  expect(renameScope(before, "@ls", "@new")).toBe('import "@new/core"; // @new and `@new/*`; mail@ls.example @lsx/core');
+  const before = 'import "@ls/thing"; // @ls and `@ls/*`; mail@ls.example @lsx/thing';
+  expect(renameScope(before, "@ls", "@new")).toBe('import "@new/thing"; // @new and `@new/*`; mail@ls.example @lsx/thing');
 });
 
 describe("countTests", () => {
