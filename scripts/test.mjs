@@ -54,11 +54,20 @@ function isWanted(name) {
 async function section(name, task) {
   console.log(`\n== ${name}`);
   const started = performance.now();
-  const { passed, failures, skipped = [] } = await task();
+  const { passed, failures, skipped = [] } = await task().catch(broken);
   const seconds = (performance.now() - started) / 1000;
   for (const failure of failures) console.log(`FAILED ${failure.trimEnd()}`);
   rows.push({ name, passed, failures, skipped, seconds });
   console.log(`${name}: ${passed} passed, ${failures.length} failed, ${skipped.length} skipped in ${seconds.toFixed(1)} s`);
+}
+
+/**
+ * A check that threw has not been passed.
+ * @param {unknown} error
+ * @returns {import("./checks/gate.mjs").GateResult}
+ */
+function broken(error) {
+  return { passed: 0, failures: [error instanceof Error ? (error.stack ?? error.message) : String(error)] };
 }
 
 /** Prints the table; the last line is for people and for CI. Returns the exit code. */
