@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { tempDir, upstreamRestore } from "@ls/testkit";
+import { upstreamRestore } from "@ls/testkit";
 import Database from "better-sqlite3";
 import { Writer } from "./app/writer.js";
 import type { WriterResult } from "./app/writer-protocol.js";
@@ -9,6 +9,7 @@ import { describeMachine } from "./common/machine.js";
 import { cpuSeconds } from "./common/process-usage.js";
 import { type RunningReplicator, startOurs, startUpstream } from "./common/replicators.js";
 import { type Goal, publish } from "./common/report.js";
+import { scratchDirectory } from "./common/scratch.js";
 import { median } from "./common/statistics.js";
 import { format, markdownTable, megabytes, times } from "./common/table.js";
 import { requireUpstream } from "./common/upstream.js";
@@ -25,7 +26,7 @@ const { numbers, switches, record } = readFlags(
   [],
 );
 const upstream = await requireUpstream();
-using tmp = tempDir("b");
+const tmp = scratchDirectory();
 
 /** The default of `maxWalBytes`: a throughput bought with an endless WAL does not count. */
 const MAX_WAL_BYTES = 64 * 2 ** 20;

@@ -1,12 +1,13 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Random, seedOf, tempDir, waitFor } from "@ls/testkit";
+import { Random, seedOf, waitFor } from "@ls/testkit";
 import Database from "better-sqlite3";
 import { readFlags } from "./common/arguments.js";
 import { describeMachine } from "./common/machine.js";
 import { type RunningReplicator, startOurs, startUpstream } from "./common/replicators.js";
 import { type Goal, publish } from "./common/report.js";
+import { scratchDirectory } from "./common/scratch.js";
 import { latencies } from "./common/statistics.js";
 import { format, markdownTable } from "./common/table.js";
 import { requireUpstream } from "./common/upstream.js";
@@ -26,7 +27,7 @@ const { numbers, switches, record } = readFlags(
 );
 const upstream = await requireUpstream();
 const random = new Random(seedOf(42));
-using tmp = tempDir("b");
+const tmp = scratchDirectory();
 /** Commits that are not in the replica this long after the last one are lost. */
 const ARRIVAL_MS = 30_000;
 

@@ -1,12 +1,13 @@
 import { mkdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { seedOf, tempDir } from "@ls/testkit";
+import { seedOf } from "@ls/testkit";
 import { decode, SPLIT_SHAPES, split } from "./codec/operations.js";
 import { expectSameBytes, verifyByBoth } from "./codec/verify.js";
 import { readFlags } from "./common/arguments.js";
 import { buildGoPeer, GO_ENV } from "./common/go-peer.js";
 import { describeMachine } from "./common/machine.js";
 import { BENCH_ROOT, type Goal, publish } from "./common/report.js";
+import { scratchDirectory } from "./common/scratch.js";
 import { alternate, compare, type Pair, Series } from "./common/series.js";
 import { median } from "./common/statistics.js";
 import { format, markdownTable, megabytes, times } from "./common/table.js";
@@ -40,7 +41,7 @@ interface Measurement {
 
 const peer = buildGoPeer();
 const program = join(BENCH_ROOT, "dist", "programs", "codec.js");
-using tmp = tempDir("bench");
+const tmp = scratchDirectory();
 
 interface Job {
   readonly args: readonly string[];

@@ -1,12 +1,13 @@
 import { existsSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { cleanEnv, seedOf, tempDir } from "@ls/testkit";
+import { cleanEnv, seedOf } from "@ls/testkit";
 import { expectSameBytes } from "./codec/verify.js";
 import { readFlags } from "./common/arguments.js";
 import { describeMachine } from "./common/machine.js";
 import { BENCH_ROOT, type Goal, publish } from "./common/report.js";
 import { type MeasureOptions, runMeasured, type Usage } from "./common/run-measured.js";
+import { scratchDirectory } from "./common/scratch.js";
 import { medianOf } from "./common/statistics.js";
 import { format, markdownTable, megabytes, times } from "./common/table.js";
 import { requireUpstream } from "./common/upstream.js";
@@ -26,6 +27,7 @@ const { numbers, switches, record } = readFlags(
   [],
 );
 const upstream = await requireUpstream();
+const tmp = scratchDirectory();
 const seed = seedOf(42);
 const DEADLINE_MS = 600_000;
 const GOALS = { replicate: 6, restore: 8 };
@@ -77,13 +79,12 @@ interface Size {
 }
 
 async function measureSize(mb: number): Promise<Size> {
-  using tmp = tempDir("bench");
-  const source = tmp.file("source.db");
+  const source = tmp.file(`${mb}.db`);
   console.log(`making a database of ${mb} MB, seed ${seed}`);
   makeDatabase(source, { pageSize: 4096, bytes: mb * 1e6, kind: "mixed", seed });
   const rounds: Measured[] = [];
   for (let i = 0; i < numbers.rounds; i++) {
-    const measured = await round(source, tmp.file(`round-${i}`));
+    const measured = await round(source, tmp.file(`${mb}-${i}`));
     rounds.push(measured);
     console.log(`round ${i + 1}: ${JOBS.map((job) => `${job} ${format(measured[job].wallSeconds)} s, ${format(measured[job].cpuSeconds)} CPU s`).join("; ")}`);
   }
@@ -94,7 +95,9 @@ async function measureSize(mb: number): Promise<Size> {
     );
   // `as`: one entry per job.
   const medians = Object.fromEntries(JOBS.map((job) => [job, medianUsage(job)])) as Measured;
-  return { mb, databaseBytes: statSync(source).size, rounds, medians };
+  const databaseBytes = statSync(source).size;
+  rmSync(source);
+  return { mb, databaseBytes, rounds, medians };
 }
 
 const sizes: Size[] = [];

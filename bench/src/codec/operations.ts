@@ -87,7 +87,8 @@ async function* readChunks(path: string): AsyncGenerator<Uint8Array> {
   const fd = openSync(path, "r");
   try {
     for (;;) {
-      const chunk = new Uint8Array(MERGE_BUFFER_BYTES);
+      // A chunk belongs to who asked for it, so it cannot be reused; not zeroed, as it is filled at once.
+      const chunk = Buffer.allocUnsafeSlow(MERGE_BUFFER_BYTES);
       const size = readSync(fd, chunk, 0, chunk.length, null);
       if (size === 0) return;
       yield chunk.subarray(0, size);

@@ -21,8 +21,8 @@ export interface MeasureOptions {
 }
 
 // The shell waits for the command, so the kernel adds what the command used to the shell's children time; Node reaps its own
-// children before anybody could look. Descriptor 3 carries the command's pid and that line.
-const WRAPPER = '"$@" 3>&- & pid=$!; echo "$pid" >&3; wait "$pid"; code=$?; cat "/proc/$$/stat" >&3; exit "$code"';
+// children before anybody could look. Descriptor 3 carries the command's pid and that line. SIGTERM to the shell kills the command.
+const WRAPPER = '"$@" 3>&- & pid=$!; trap \'kill -9 "$pid"\' TERM; echo "$pid" >&3; wait "$pid"; code=$?; cat "/proc/$$/stat" >&3; exit "$code"';
 
 /** Runs a command to its end and measures it. Rejects when it fails. */
 export async function runMeasured(command: string, args: readonly string[], options: MeasureOptions): Promise<Usage> {
@@ -30,8 +30,6 @@ export async function runMeasured(command: string, args: readonly string[], opti
   const shell = spawn("/bin/sh", ["-c", WRAPPER, "sh", command, ...args], {
     env: options.env ?? process.env,
     stdio: ["ignore", "pipe", "pipe", "pipe"],
-    // A group of its own, so that the deadline ends the command as well as the shell.
-    detached: true,
   });
   let output = "";
   let report = "";
@@ -54,6 +52,10 @@ export async function runMeasured(command: string, args: readonly string[], opti
       process.kill(pid, "SIGTERM");
     }
   }, POLL_MS);
+  const kill = (): void => {
+    shell.kill("SIGTERM");
+  };
+  process.once("exit", kill);
   const closed = new Promise<number | null>((resolve, reject) => {
     shell.once("error", reject);
     shell.once("close", resolve);
@@ -67,6 +69,7 @@ export async function runMeasured(command: string, args: readonly string[], opti
     return { wallSeconds, cpuSeconds: cpu, peakRssBytes: peak };
   } finally {
     clearInterval(poll);
-    if (shell.pid !== undefined && shell.exitCode === null && shell.signalCode === null) process.kill(-shell.pid, "SIGKILL");
+    process.off("exit", kill);
+    kill();
   }
 }
