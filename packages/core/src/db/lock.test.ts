@@ -12,6 +12,8 @@ import { DatabaseLock } from "./lock.js";
 const driver = resolveDriver(Database);
 const owner = { mode: 0o640, uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
 
+const ROUNDS = 5;
+
 let directory: string;
 let path: string;
 beforeEach(() => {
@@ -112,6 +114,23 @@ describe("DatabaseLock", () => {
     const lock = acquire();
     expect(lock.holder.pid).toBe(process.pid);
     lock.release();
+  });
+
+  it("can be taken whatever a killed process was doing with it", { timeout: 60_000 }, async () => {
+    for (let round = 0; round < ROUNDS; round++) {
+      const child = sourceChild(
+        modules,
+        `const driver = resolve.resolveDriver(undefined);
+        say("ready");
+        for (;;) lock.DatabaseLock.acquire(driver, data.path, data.owner).release();`,
+        { path, owner },
+      );
+      await child.next();
+      await new Promise((resolve) => setTimeout(resolve, 3 + round * 1.7));
+      child.process.kill("SIGKILL");
+      await child.exited;
+      acquire().release();
+    }
   });
 
   it("is won by exactly one of several processes that start together", { timeout: 60_000 }, async () => {

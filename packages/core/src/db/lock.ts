@@ -43,12 +43,12 @@ export class DatabaseLock {
   /**
    * Takes the lock or throws at once.
    * @param path the lock file; its directory exists.
-   * @throws {@link LSError} `LS_LOCKED` (details: `pid`, `host`, `startedMs` of the holder); `LS_STORAGE_DENIED` and
+   * @throws {@link LSError} `LS_LOCKED` (details: `pid`, `host` and, of another process, `startedMs` of the holder); `LS_STORAGE_DENIED` and
    * `LS_STORAGE_UNAVAILABLE` when the file cannot be used.
    */
   static acquire(driver: SQLiteDriver, path: string, owner: FileOwner): DatabaseLock {
     const file = identify(path);
-    if (file !== undefined && isOpenInProcess(file)) throw locked(path, { pid: process.pid, host: hostname(), startedMs: 0 });
+    if (file !== undefined && isOpenInProcess(file)) throw locked(path, { pid: process.pid, host: hostname() });
     let connection: SQLiteConnection | undefined;
     try {
       connection = driver.open(path, { create: true, timeoutMs: BUSY_TIMEOUT_MS });
@@ -121,7 +121,7 @@ function holderRow(connection: SQLiteConnection): SQLiteRow | undefined {
   }
 }
 
-function locked(path: string, holder: LockHolder | undefined): LSError {
+function locked(path: string, holder: Omit<LockHolder, "startedMs"> | undefined): LSError {
   let by = "another process";
   if (holder !== undefined)
     by = holder.pid === process.pid && holder.host === hostname() ? `this process (pid ${holder.pid})` : `process ${holder.pid} on ${holder.host}`;

@@ -92,14 +92,14 @@ function readWALHeader(readAt: ReadAt): WALHeader | undefined {
 
 /** Bytes read at once. Measured: below 64 KiB a read costs more than its copy; one frame always fits. */
 const READ_BYTES = 256 * 1024;
+/** One for all readers of a thread, however many databases there are: a scan is synchronous. */
+let sharedBuffer: ChecksumInput | undefined;
 
 /**
- * Walks frames of one generation, checking salts and checksum chain, and tells where the committed ones end. It holds one read buffer
- * and may be used for any number of WALs.
+ * Walks frames of one generation, checking salts and checksum chain, and tells where the committed ones end. It keeps nothing between calls
+ * and may be used for any number of WALs; a sink must not scan.
  */
 export class WALReader {
-  readonly #buffer = new ChecksumInput(new Uint8Array(READ_BYTES));
-
   /**
    * Hands frames after `from` to `sink`, up to and including frame `endFrame`.
    *
@@ -108,7 +108,9 @@ export class WALReader {
    */
   scan(readAt: ReadAt, from: WALPosition, endFrame: number, sink?: FrameSink): ScanResult {
     const { pageSize, salt1, salt2, bigEndianChecksum } = from;
-    const { bytes, view } = this.#buffer;
+    sharedBuffer ??= new ChecksumInput(new Uint8Array(READ_BYTES));
+    const buffer = sharedBuffer;
+    const { bytes, view } = buffer;
     const size = frameSize(pageSize);
     const framesPerRead = Math.max(1, Math.floor(READ_BYTES / size));
     const sum: WALChecksum = { s0: from.checksum.s0, s1: from.checksum.s1 };
@@ -126,8 +128,8 @@ export class WALReader {
         if (view.getUint32(at + FRAME_SALT1, false) !== salt1 || view.getUint32(at + FRAME_SALT2, false) !== salt2) return result("salt");
         const pgno = view.getUint32(at + FRAME_PGNO, false);
         if (pgno === 0) return result("page-number");
-        updateChecksum(sum, this.#buffer, at, FRAME_CHECKSUMMED_HEADER, bigEndianChecksum);
-        updateChecksum(sum, this.#buffer, at + WAL_FRAME_HEADER_SIZE, pageSize, bigEndianChecksum);
+        updateChecksum(sum, buffer, at, FRAME_CHECKSUMMED_HEADER, bigEndianChecksum);
+        updateChecksum(sum, buffer, at + WAL_FRAME_HEADER_SIZE, pageSize, bigEndianChecksum);
         if (sum.s0 !== view.getInt32(at + FRAME_CHECKSUM1, false) || sum.s1 !== view.getInt32(at + FRAME_CHECKSUM2, false)) return result("checksum");
         frame++;
         const committed = view.getUint32(at + FRAME_COMMIT, false);
