@@ -28,7 +28,7 @@ export const TABLE_ENTRIES = 2048;
 /** Running file checksum: 8 bytes. */
 export const REGISTER_OFFSET: number = KERNEL_DATA_END;
 /** x^(8 × (frame header + page size)) in the field of the checksum: moves a register over one frame. 8 bytes, set by the merge. */
-export const FRAME_SHIFT_OFFSET: number = REGISTER_OFFSET + 8;
+const FRAME_SHIFT_OFFSET: number = REGISTER_OFFSET + 8;
 /** What a call reports besides its return value: four u32. */
 export const RESULT_OFFSET: number = REGISTER_OFFSET + 16;
 export const PGNO_TABLE: number = KERNEL_DATA_END + 1024;

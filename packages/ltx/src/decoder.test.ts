@@ -213,6 +213,16 @@ test("a failed or finished decoder stays so", async () => {
   expect(() => [...finished.push(bytes)]).toThrow(TypeError);
 });
 
+test("a push that was not read to its end cannot be followed by anything", async () => {
+  const bytes = await encodeFile(INCREMENT, PAGES);
+  const decoder = new LTXDecoder();
+  const batches = decoder.push(bytes);
+  expect(batches.next().done).toBe(false);
+  expect(() => decoder.finish()).toThrow(TypeError);
+  expect(() => [...decoder.push(bytes)]).toThrow(TypeError);
+  decoder.dispose();
+});
+
 test("random chunk borders change nothing", async () => {
   const random = randomSource(11);
   const pages = Array.from({ length: 300 }, (_, i) => ({ pgno: i + 1, data: samplePage(i, 1024) }));

@@ -1,20 +1,10 @@
-import {
-  type Arena,
-  BATCH_BYTES,
-  DECODE_BAD_BLOCK,
-  DECODE_BAD_FLAGS,
-  DECODE_BAD_SIZE,
-  DECODE_END,
-  DECODE_LEGACY,
-  IN_OFFSET,
-  IN_SIZE,
-  OUT_OFFSET,
-} from "./arena.js";
+import { type Arena, BATCH_BYTES, DECODE_END, DECODE_LEGACY, IN_OFFSET, IN_SIZE, OUT_OFFSET } from "./arena.js";
 import { acquireArena, releaseArena } from "./arena-pool.js";
 import { crcReset, crcUpdateBytes } from "./crc64.js";
 import { DatabaseChecksum } from "./database-checksum.js";
 import { LTXError } from "./error.js";
 import { LTX_HEADER_SIZE } from "./format.js";
+import { throwOnBadFrame } from "./frame-status.js";
 import { decodeLTXHeader, holdsEveryPage, type LTXHeader, tracksChecksums } from "./header.js";
 import { PageIndexDigest } from "./index-builder.js";
 import { decodeLegacyFrame } from "./legacy-frame.js";
@@ -50,6 +40,7 @@ export class LTXDecoder {
   readonly #arena: Arena;
   #released = false;
   #failure: unknown;
+  #pushing = false;
   #state: "header" | "pages" | "tail" = "header";
   readonly #headerBytes = new Uint8Array(LTX_HEADER_SIZE);
   /** Bytes of the file taken so far. */
@@ -80,13 +71,16 @@ export class LTXDecoder {
    * @throws {@link LTXError} at the first contradiction.
    */
   *push(chunk: Uint8Array): Generator<LTXPageBatch, void, undefined> {
-    if (this.#failure !== undefined) throw this.#failure;
-    if (this.#released) throw new TypeError("the decoder is finished or disposed");
+    this.#assertUsable();
+    this.#pushing = true;
     try {
       let at = 0;
       if (this.#state === "header") {
         at = this.#takeHeader(chunk);
-        if (this.#header === undefined) return;
+        if (this.#header === undefined) {
+          this.#pushing = false;
+          return;
+        }
       }
       const { pageSize } = this.#started();
       const maxPages = Math.max(1, BATCH_BYTES / pageSize);
@@ -115,6 +109,8 @@ export class LTXDecoder {
         this.#tail.push(chunk.subarray(at));
         this.#size += chunk.length - at;
       }
+      // Stays set when the caller leaves the generator early: the rest of the chunk is lost then.
+      this.#pushing = false;
     } catch (error) {
       this.#failure = error;
       this.dispose();
@@ -127,8 +123,7 @@ export class LTXDecoder {
    * @throws {@link LTXError} `LTX_TRUNCATED` when it cannot end here, `LTX_CHECKSUM_MISMATCH`, `LTX_CORRUPTED`.
    */
   finish(): LTXFileSummary {
-    if (this.#failure !== undefined) throw this.#failure;
-    if (this.#released) throw new TypeError("the decoder is finished or disposed");
+    this.#assertUsable();
     try {
       if (this.#header === undefined || this.#tail === undefined || this.#sequence === undefined) {
         throw new LTXError("LTX_TRUNCATED", `the file ends after ${this.#size} bytes, in its ${this.#state === "header" ? "header" : "page block"}`);
@@ -145,6 +140,12 @@ export class LTXDecoder {
     if (this.#released) return;
     this.#released = true;
     releaseArena(this.#arena);
+  }
+
+  #assertUsable(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#released) throw new TypeError("the decoder is finished or disposed");
+    if (this.#pushing) throw new TypeError("the batches of the last push were not read to the end");
   }
 
   #started(): LTXHeader {
@@ -195,11 +196,4 @@ export class LTXDecoder {
     throwOnBadFrame(status, this.#index.frameOffset);
     return consumed;
   }
-}
-
-/** Turns a kernel status into the error it stands for. */
-export function throwOnBadFrame(status: number, offset: number): void {
-  if (status === DECODE_BAD_FLAGS) throw new LTXError("LTX_UNSUPPORTED", `unknown page flags in the frame at byte ${offset}`);
-  if (status === DECODE_BAD_SIZE) throw new LTXError("LTX_CORRUPTED", `the frame at byte ${offset} claims more bytes than a page can take`);
-  if (status === DECODE_BAD_BLOCK) throw new LTXError("LTX_CORRUPTED", `the frame at byte ${offset} does not hold one page`);
 }

@@ -17,8 +17,8 @@ export const PAGE_FLAG_SIZE = 1;
 /** Size of the byte count that ends the page index. */
 export const INDEX_SIZE_FIELD = 8;
 
-export const MIN_PAGE_SIZE = 512;
-export const MAX_PAGE_SIZE = 65536;
+const MIN_PAGE_SIZE = 512;
+const MAX_PAGE_SIZE = 65536;
 
 /** Offset of the byte that SQLite locks; the page that holds it is never written (sqlite3.c, PENDING_BYTE). */
 const PENDING_BYTE = 0x4000_0000;

@@ -20,15 +20,20 @@ const FLAG_DICTIONARY = 0x01;
 /** In a block size: the block is stored uncompressed. */
 const UNCOMPRESSED = 0x8000_0000;
 const CHECKSUM_SIZE = 4;
-/** Page header, frame header, end mark, checksums. */
+/** Page header, frame header, end mark, checksums, and a few block sizes. */
 const FIXED_OVERHEAD = 64;
+
+/** The largest page frame of either form; a larger one is refused. */
+export function legacyFrameLimit(pageSize: number): number {
+  return maxBlockSize(pageSize) + FIXED_OVERHEAD;
+}
 
 /**
  * The size of the legacy page frame at `from`, page header included, or 0 while it is not complete.
  * @throws {@link LTXError} `LTX_CORRUPTED` or `LTX_UNSUPPORTED`.
  */
 export function legacyFrameSize(view: DataView, from: number, available: number, pageSize: number): number {
-  const limit = maxBlockSize(pageSize) + FIXED_OVERHEAD;
+  const limit = legacyFrameLimit(pageSize);
   const end = from + available;
   let position = from + PAGE_HEADER_SIZE;
   if (end - position < 6) return 0;
@@ -39,7 +44,7 @@ export function legacyFrameSize(view: DataView, from: number, available: number,
   }
   position += 6 + ((flags & FLAG_CONTENT_SIZE) !== 0 ? 8 : 0) + 1;
   for (;;) {
-    if (position - from > limit) throw new LTXError("LTX_CORRUPTED", "an LZ4 frame is larger than a page can take");
+    if (position + 4 + CHECKSUM_SIZE - from > limit) throw new LTXError("LTX_CORRUPTED", "an LZ4 frame is larger than a page can take");
     if (end - position < 4) return 0;
     const size = view.getUint32(position, true) & ~UNCOMPRESSED;
     if (view.getUint32(position, true) === 0) break;

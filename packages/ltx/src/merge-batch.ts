@@ -1,9 +1,9 @@
 import { type Arena, BATCH_BYTES, IN_OFFSET, IN_SIZE, OUT_OFFSET, TABLE_ENTRIES } from "./arena.js";
 import { acquireArena, releaseArena } from "./arena-pool.js";
 import { type CRCRegister, crcReset, crcShift, crcUpdate, crcUpdateBytes } from "./crc64.js";
-import { throwOnBadFrame } from "./decoder.js";
 import { LTXError } from "./error.js";
 import { FRAME_HEADER_SIZE } from "./format.js";
+import { throwOnBadFrame } from "./frame-status.js";
 import { decodeLegacyFrame } from "./legacy-frame.js";
 import { hashLog } from "./lz4-block.js";
 import type { MergeInput } from "./merge-input.js";
@@ -130,7 +130,7 @@ export class MergeBatch {
     const outputRegister = arena.register.slice();
     arena.register.set(input.register);
     if (input.legacy) decodeLegacyFrame(arena, IN_OFFSET, input.size, pageSize);
-    else throwOnBadFrame(arena.kernel.decodeFrames(IN_OFFSET, input.size, pageSize, 1), input.at);
+    else throwOnBadFrame(arena.kernel.decodeFrames(IN_OFFSET, input.size, pageSize, 1), input.frameOffset);
     input.register.set(arena.register);
     arena.register.set(outputRegister);
     input.databaseChecksum?.add(input.pgno, arena.view, OUT_OFFSET, pageSize);

@@ -4,7 +4,7 @@ import { LTXError } from "./error.js";
 import { FRAME_HEADER_SIZE, LTX_HEADER_SIZE, maxBlockSize, PAGE_FLAG_SIZE, PAGE_HEADER_SIZE } from "./format.js";
 import { decodeLTXHeader, holdsEveryPage, type LTXHeader, tracksChecksums } from "./header.js";
 import { PageIndexDigest } from "./index-builder.js";
-import { legacyFrameSize } from "./legacy-frame.js";
+import { legacyFrameLimit, legacyFrameSize } from "./legacy-frame.js";
 import { PageSequence } from "./page-sequence.js";
 import { FileTail, type LTXTrailer } from "./tail.js";
 
@@ -15,7 +15,7 @@ const NO_VIEW = new DataView(NO_BYTES.buffer);
  * One file of a merge, walked frame by frame *without* decompressing: the page numbers decide the merge. The current
  * frame lies at {@link at} of {@link bytes}. Whoever decompresses it advances {@link register}.
  *
- * Memory: the source's current chunk and at most one frame cut by its border.
+ * Memory: the source's current chunk, and room for two frames where one is cut by its border.
  */
 export class MergeInput {
   /** Position among the inputs, oldest first; newest page wins. */
@@ -43,7 +43,14 @@ export class MergeInput {
   readonly #index = new PageIndexDigest();
   #header: LTXHeader | undefined;
   #sequence: PageSequence | undefined;
-  #own: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  /** The largest thing that must lie in one piece: the header first, then a frame. */
+  #frameLimit = LTX_HEADER_SIZE;
+  /** Where what crosses the border of two chunks is put together. */
+  #joint: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  /** While {@link bytes} is the joint: the chunk that goes on behind it, */
+  #nextChunk: Uint8Array | undefined;
+  /** and where in the joint that chunk begins. */
+  #border = 0;
 
   constructor(source: AsyncIterable<Uint8Array>, order: number) {
     this.#iterator = source[Symbol.asyncIterator]();
@@ -55,6 +62,11 @@ export class MergeInput {
     return this.#header;
   }
 
+  /** Where the current frame lies in the file. */
+  get frameOffset(): number {
+    return this.#index.frameOffset - this.size;
+  }
+
   /** Reads the file header. */
   async open(): Promise<void> {
     while (this.bytes.length - this.at < LTX_HEADER_SIZE) await this.fill();
@@ -63,6 +75,7 @@ export class MergeInput {
     crcUpdateBytes(this.register, bytes);
     this.at = LTX_HEADER_SIZE;
     this.#header = header;
+    this.#frameLimit = legacyFrameLimit(header.pageSize);
     this.#sequence = new PageSequence(header, "LTX_CORRUPTED");
     if (tracksChecksums(header) && holdsEveryPage(header)) this.databaseChecksum = new DatabaseChecksum();
   }
@@ -73,9 +86,10 @@ export class MergeInput {
     this.size = 0;
   }
 
-  /** Makes the frame at {@link at} the current one; false while it is not complete: then {@link fill} and scan again. */
+  /** Makes the frame at {@link at} the current one; false while its bytes are not at hand: then {@link fill} and scan again. */
   scan(): boolean {
     const { view, at } = this;
+    if (this.#nextChunk !== undefined && at >= this.#border) return false;
     const { pageSize } = this.header;
     const available = this.bytes.length - at;
     if (available < PAGE_HEADER_SIZE) return false;
@@ -110,33 +124,53 @@ export class MergeInput {
     return true;
   }
 
-  /** Reads the next chunk. What lay before {@link at} is gone, and what follows it has moved. */
+  /**
+   * Makes more bytes available: reads the next chunk, or goes over to one already read. What lay before {@link at} is gone,
+   * and what follows it has moved.
+   */
   async fill(): Promise<void> {
+    if (this.#nextChunk !== undefined) {
+      const chunk = this.#nextChunk;
+      this.#nextChunk = undefined;
+      this.#use(chunk, this.at - this.#border);
+      return;
+    }
     const next = await this.#iterator.next();
     if (next.done === true) throw new LTXError("LTX_TRUNCATED", "the file ends in its header or page block");
+    const chunk = next.value;
     const rest = this.bytes.length - this.at;
     if (rest === 0) {
-      this.bytes = next.value;
-    } else {
-      const size = rest + next.value.length;
-      // `bytes` may be a part of `own` already: move within it, or out of it, before the chunk overwrites anything.
-      const target = this.#own.length >= size ? this.#own : new Uint8Array(size);
-      target.set(this.bytes.subarray(this.at), 0);
-      target.set(next.value, rest);
-      this.#own = target;
-      this.bytes = target.subarray(0, size);
+      this.#use(chunk, 0);
+      return;
     }
-    this.at = 0;
-    this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength);
+    // Only the frame across the border is put together; the chunk behind it is used where it lies.
+    const head = Math.min(chunk.length, this.#frameLimit);
+    if (this.#joint.length < rest + head) this.#joint = new Uint8Array(2 * Math.max(this.#frameLimit, rest + head));
+    // `bytes` may be a part of the joint already: first move within it, then append.
+    this.#joint.set(this.bytes.subarray(this.at), 0);
+    this.#joint.set(chunk.subarray(0, head), rest);
+    this.#use(this.#joint.subarray(0, rest + head), 0);
+    if (head === chunk.length) return;
+    this.#nextChunk = chunk;
+    this.#border = rest;
+  }
+
+  #use(bytes: Uint8Array, at: number): void {
+    this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.at = at;
   }
 
   /** Reads and verifies what follows the page block. All frames must have gone into {@link register}. */
   async end(): Promise<void> {
     crcUpdate(this.register, this.view, this.at, PAGE_HEADER_SIZE);
     const tail = new FileTail(this.header, this.register, this.#index, this.databaseChecksum?.value());
-    tail.push(this.bytes.subarray(this.at + PAGE_HEADER_SIZE));
+    const end = this.at + PAGE_HEADER_SIZE;
+    // The zero page header was not complete before the border, so it ends behind it.
+    tail.push(this.#nextChunk === undefined ? this.bytes.subarray(end) : this.#nextChunk.subarray(end - this.#border));
     this.bytes = NO_BYTES;
-    this.#own = NO_BYTES;
+    this.#joint = NO_BYTES;
+    this.#nextChunk = undefined;
     for (;;) {
       const next = await this.#iterator.next();
       if (next.done === true) break;
