@@ -1,3 +1,4 @@
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -143,4 +144,19 @@ export function openWAL(path: string): Database.Database {
   const db = new Database(path);
   db.pragma("journal_mode = WAL");
   return db;
+}
+
+/** Another process that writes; see writer.mjs. */
+export function startWriter(path: string, { seconds, rate = 0, vacuum = 0 }: { seconds: number; rate?: number; vacuum?: number }): {
+  readonly process: ChildProcess;
+  /** Resolves with the number of commits. */
+  readonly done: Promise<number>;
+} {
+  const child = spawn(process.execPath, [join(import.meta.dirname, "writer.mjs"), path, String(seconds), String(rate), String(vacuum)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let output = "";
+  child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  const done = new Promise<number>((resolve) => child.once("exit", () => resolve(Number(output.split("\n")[1] ?? 0))));
+  return { process: child, done };
 }

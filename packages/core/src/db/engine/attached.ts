@@ -1,9 +1,9 @@
 import { LSError } from "../../errors.js";
-import type { FileIdentity } from "../../sqlite/borrowed-files.js";
+import type { BorrowedFile, FileIdentity } from "../../sqlite/borrowed-files.js";
 import type { SQLiteDriver } from "../../sqlite/driver.js";
 import type { VersionGate } from "../../sqlite/version-gate.js";
 import { frameEnd } from "../../wal/frame.js";
-import { startOf, type WALPosition } from "../../wal/reader.js";
+import { type ReadAt, startOf, type WALPosition } from "../../wal/reader.js";
 import type { EngineEvent, EngineSettings } from "../protocol.js";
 import { Capture } from "./capture.js";
 import { cutCapture } from "./capture-cut.js";
@@ -15,6 +15,7 @@ import { ReadMarks } from "./read-marks.js";
 import type { Slicer } from "./slicer.js";
 import { SnapshotView } from "./snapshot-view.js";
 import { cutState } from "./state-cut.js";
+import { TableBuilder } from "./table-builder.js";
 import { Takeover } from "./takeover.js";
 import { WalFile } from "./wal-file.js";
 
@@ -46,6 +47,7 @@ export class Attached {
   readonly #wal: WalFile;
   readonly #takeover: Takeover;
   #capture: Capture | undefined;
+  #builder: TableBuilder | undefined;
   #cutPosition: WALPosition | undefined;
   /** When the oldest commit that waits in the capture was first seen, ms since the epoch. */
   #oldestCommitMs: number | undefined;
@@ -129,6 +131,7 @@ export class Attached {
   /** Gives up the captured frames: until {@link resync} only marks and checkpoints go on. */
   skip(): void {
     this.#capture = undefined;
+    this.#closeBuilder();
   }
 
   /**
@@ -140,8 +143,7 @@ export class Attached {
     this.skip();
     this.#marks.move();
     const end = this.readEnd();
-    const parts = { database: this.#connections.database, readAt: this.#wal.readAt, pageSize: this.pageSize };
-    const view = await SnapshotView.take(parts, this.#marks.current, end, slicer);
+    const view = await SnapshotView.take(this.#viewParts(), this.#marks.current, end, slicer);
     await this.#wal.sync();
     const txid = local.txid + 1n;
     const oldestCommitMs = this.#oldestCommitMs ?? Date.now();
@@ -203,6 +205,37 @@ export class Attached {
   }
 
   /**
+   * Goes on building a page table that is not complete.
+   * @returns whether nothing remains to be built.
+   */
+  async buildTable(slicer: Slicer): Promise<boolean> {
+    const capture = this.#capture;
+    const { table } = this.#context.local;
+    if (capture === undefined || table === undefined) return true;
+    if (this.#builder === undefined) {
+      if (table.unknownPages() === 0) return true;
+      const mark = this.#connections.openReader();
+      try {
+        mark.begin();
+        const end = this.readEnd();
+        await this.grab(end, slicer);
+        if (capture.isBehind(end)) {
+          // Too much at once: a cut has to make room.
+          mark.connection.close();
+          return false;
+        }
+        this.#builder = new TableBuilder(await SnapshotView.take(this.#viewParts(), mark, end, slicer), mark);
+      } catch (error) {
+        mark.connection.close();
+        throw error;
+      }
+    }
+    if (!this.#builder.step(table, capture, slicer)) return false;
+    this.#closeBuilder();
+    return true;
+  }
+
+  /**
    * Takes new frames, moves the mark, and checkpoints where that is due.
    * @param due whether a checkpoint waits for `minCheckpointPages`.
    * @returns whether a cut has to come before the next look.
@@ -243,6 +276,7 @@ export class Attached {
 
   /** Ends the mark and closes everything; the WAL stays as it is. Safe whatever the application has open. */
   close(): void {
+    this.#closeBuilder();
     this.#wal.close();
     this.#connections.close();
   }
@@ -255,11 +289,20 @@ export class Attached {
   /** The state at the last captured frame. */
   async #viewOfCapture(capture: Capture, end: CommittedEnd, slicer: Slicer): Promise<SnapshotView> {
     const { position } = capture;
-    const parts = { database: this.#connections.database, readAt: this.#wal.readAt, pageSize: this.pageSize };
+    const parts = this.#viewParts();
     const { header } = end;
     // A restart that is prepared: everything captured is in the database file, and its frames may be being overwritten.
     if (header === undefined || end.frames === 0 || position === undefined) return SnapshotView.ofFile(parts);
     return SnapshotView.upTo(parts, startOf(header), position.frame, slicer);
+  }
+
+  #viewParts(): { readonly database: BorrowedFile; readonly readAt: ReadAt; readonly pageSize: number } {
+    return { database: this.#connections.database, readAt: this.#wal.readAt, pageSize: this.pageSize };
+  }
+
+  #closeBuilder(): void {
+    this.#builder?.close();
+    this.#builder = undefined;
   }
 
   /** Header times never run backwards, whatever the clock does. */

@@ -61,13 +61,13 @@ export class Connections {
 
   /** Bytes of one page. */
   pageSize(): number {
-    return Number(this.#idle.row("PRAGMA page_size")?.["page_size"]);
+    return Number(this.#idle.row("PRAGMA page_size")?.page_size);
   }
 
   /** Copies what no read mark protects into the database file. Never waits for anybody. */
   passive(): CheckpointResult {
     const row = this.#writer.row("PRAGMA wal_checkpoint(PASSIVE)");
-    return { busy: row?.["busy"] !== 0, frames: Number(row?.["log"]), backfilled: Number(row?.["checkpointed"]) };
+    return { busy: row?.busy !== 0, frames: Number(row?.log), backfilled: Number(row?.checkpointed) };
   }
 
   /** A further read-write connection, for the time of a barrier. */

@@ -1,33 +1,31 @@
-import { statSync } from "node:fs";
-import { dirname } from "node:path";
 import type { TXID } from "@ls/ltx";
 import { isLSError, LSError } from "../../errors.js";
-import { isBusy, type SQLiteDriver, sqliteErrorCode } from "../../sqlite/driver.js";
+import { isBusy, type SQLiteDriver } from "../../sqlite/driver.js";
 import { CopyWatch } from "../../sqlite/loaded-copies.js";
 import { secondSQLite } from "../../sqlite/resolve.js";
 import { gateVersion, type VersionGate } from "../../sqlite/version-gate.js";
-import { frameEnd } from "../../wal/frame.js";
 import { DatabaseLock } from "../lock.js";
 import { MetaDirectory } from "../meta-directory.js";
 import type { AttachOutcome, AttachRequest, EngineEvent, EngineOp, EngineOpened, EngineRequests, EngineSettings, NotReadyReason } from "../protocol.js";
-import type { Attached, AttachedContext } from "./attached.js";
-import type { CommittedEnd } from "./committed-end.js";
+import type { AttachedContext } from "./attached.js";
+import { CaptureLoop } from "./capture-loop.js";
 import { Doubt } from "./doubt.js";
-import { byState, establish, toOutcome } from "./establish.js";
+import { byState, type Established, establish } from "./establish.js";
 import { LocalState } from "./local-state.js";
 import { OperationQueue } from "./operation-queue.js";
-import { Backoff, nextCut, nextLook, type PaceFacts, QUIET_MS } from "./pace.js";
-import { reasonOf, whyNotReady } from "./readiness.js";
+import { Backoff } from "./pace.js";
+import { isDamage, ownerOf, reasonFor, whyNotReady } from "./readiness.js";
 import { Slicer } from "./slicer.js";
 import { DatabaseWatch } from "./watch.js";
 
 /** The page table goes to disk at most this often (and at close). */
 const TABLE_SAVE_MS = 60_000;
-/** Pages hashed per turn while a missing page table is built beside capture. */
-const READER_EVENT_MS = 1000;
-const WAL_EVENT_MS = 1000;
 /** Cutting resumes when the staged files take this share of what they may. */
 const RESUME_SHARE = 0.9;
+/** Attempts to attach while files are being exchanged under us. */
+const ATTACH_ATTEMPTS = 3;
+/** The poll never spins. */
+const MIN_POLL_MS = 10;
 
 export interface EngineOptions {
   readonly settings: EngineSettings;
@@ -46,7 +44,9 @@ export interface EngineOptions {
  */
 export class Engine {
   readonly #settings: EngineSettings;
-  readonly #options: EngineOptions;
+  readonly #driver: SQLiteDriver;
+  readonly #emit: (event: EngineEvent) => void;
+  readonly #barrierPatienceMs: number;
   readonly #gate: VersionGate;
   readonly #queue = new OperationQueue();
   readonly #watch: DatabaseWatch;
@@ -54,36 +54,30 @@ export class Engine {
   readonly #backoff = new Backoff();
   #lock: DatabaseLock | undefined;
   #local: LocalState | undefined;
-  #attached: Attached | undefined;
+  #loop: CaptureLoop | undefined;
   #notReady: NotReadyReason | undefined;
-  /** Continuity is lost, and comparing pages will repair it when the time has come. */
+  /** Why continuity is lost, until comparing pages has repaired it. */
   #repair: string | undefined;
+  #tableComplete = false;
   #paused: "staged-full" | "disk-full" | undefined;
   #failure: LSError | undefined;
   #closing: Promise<{ txid: TXID }> | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #tickQueued = false;
-  #wakeQueued = false;
-  // Moments of performance.now(); see PaceFacts.
-  #lastLook = Number.NEGATIVE_INFINITY;
-  #lastFrames = Number.NEGATIVE_INFINITY;
-  #dirtySince: number | undefined;
-  #lastCut = Number.NEGATIVE_INFINITY;
-  #blockedUntil = 0;
-  #backlog = false;
-  #lastSlow = 0;
-  #lastCheckpoint = 0;
+  #turnQueued = false;
+  // Moments of performance.now().
+  #lastPoll = 0;
   #lastTableSave = 0;
-  #lastWalEvent = Number.NEGATIVE_INFINITY;
-  #lastWalBytes = -1;
-  #readerBlocksSince: number | undefined;
+  /** No cut and no repair before this moment: the last one failed. */
+  #blockedUntil = 0;
 
-  constructor(options: EngineOptions) {
-    this.#options = options;
-    this.#settings = options.settings;
-    this.#gate = gateVersion(options.driver.sqliteVersion);
+  constructor({ settings, driver, emit, barrierPatienceMs }: EngineOptions) {
+    this.#settings = settings;
+    this.#driver = driver;
+    this.#emit = emit;
+    this.#barrierPatienceMs = barrierPatienceMs;
+    this.#gate = gateVersion(driver.sqliteVersion);
     this.#watch = new DatabaseWatch(
-      this.#settings.path,
+      settings.path,
       () => this.#wake(),
       () => this.#schedule(),
     );
@@ -91,52 +85,49 @@ export class Engine {
 
   /** Runs one request; waits for its turn. `signal` cancels it while it waits and, where it is long, while it runs. */
   async request<Op extends EngineOp>(op: Op, params: EngineRequests[Op]["params"], signal?: AbortSignal): Promise<EngineRequests[Op]["result"]> {
-    if (op === "close") {
-      // `as`: the parameters belong to the operation; the compiler does not narrow generic indexed types.
-      return (await this.#close((params as EngineRequests["close"]["params"]).discard)) as EngineRequests[Op]["result"];
-    }
+    // `as` (here and below): the compiler does not narrow an indexed type by its generic index.
+    type Result = EngineRequests[Op]["result"];
+    if (op === "close") return (await this.#close(params as EngineRequests["close"]["params"])) as Result;
     return this.#queue.run(async (operationSignal) => {
+      if (this.#failure !== undefined) throw this.#failure;
       try {
-        // `as`: as above.
-        return (await this.#handle(op, params as never, new Slicer(operationSignal))) as EngineRequests[Op]["result"];
+        const handler = this.#handlers[op as Exclude<EngineOp, "close">];
+        return (await handler(params as never, new Slicer(operationSignal))) as Result;
       } finally {
         this.#schedule();
       }
     }, signal);
   }
 
-  async #handle(op: EngineOp, params: never, slicer: Slicer): Promise<EngineRequests[EngineOp]["result"]> {
-    if (this.#failure !== undefined) throw this.#failure;
-    const handlers: { readonly [Op in Exclude<EngineOp, "close">]: (p: EngineRequests[Op]["params"]) => Promise<EngineRequests[Op]["result"]> } = {
-      open: () => this.#open(slicer),
-      putStaged: (p) => this.#opened().putStaged(p.txid, p.chunk, p.final, slicer),
-      dropDamaged: async (p) => {
-        if (this.#opened().position.damagedTXID === p.txid) await this.#opened().dropNewest(slicer);
-        return undefined;
-      },
-      attach: (p) => this.#attach(p, slicer),
-      sync: () => this.#sync(slicer),
-      checkpoint: () => this.#checkpoint(slicer),
-      probe: async () => this.#probe(),
-      acknowledge: async (p) => this.#acknowledge(p.txid),
-    };
-    if (op === "close") throw new LSError("LS_INTERNAL", "close does not wait for its turn");
-    return handlers[op](params);
-  }
+  readonly #handlers: {
+    readonly [Op in Exclude<EngineOp, "close">]: (params: EngineRequests[Op]["params"], slicer: Slicer) => Promise<EngineRequests[Op]["result"]>;
+  } = {
+    open: (_, slicer) => this.#open(slicer),
+    putStaged: ({ txid, chunk, final }, slicer) => this.#opened().putStaged(txid, chunk, final, slicer),
+    dropDamaged: async ({ txid }, slicer) => {
+      if (this.#opened().position.damagedTXID === txid) await this.#opened().dropNewest(slicer);
+      return undefined;
+    },
+    attach: (request, slicer) => this.#attach(request, slicer),
+    sync: (_, slicer) => this.#sync(slicer),
+    checkpoint: (_, slicer) => this.#checkpoint(slicer),
+    probe: async () => this.#probe(),
+    acknowledge: async ({ txid }) => this.#acknowledge(txid),
+  };
 
   // ---- requests
 
   async #open(slicer: Slicer): Promise<EngineOpened> {
     if (this.#local === undefined) {
-      if (this.#gate.warning !== undefined) this.#warn("LS_SQLITE_TOO_OLD", this.#gate.warning);
+      if (this.#gate.warning !== undefined) this.#emit({ type: "warning", code: "LS_SQLITE_TOO_OLD", message: this.#gate.warning });
       const { path, metaPath } = this.#settings;
-      this.#notReady = whyNotReady(this.#options.driver, path);
+      this.#notReady = whyNotReady(this.#driver, path);
       const meta = new MetaDirectory(metaPath, ownerOf(path));
       meta.create();
-      this.#lock = DatabaseLock.acquire(this.#options.driver, meta.lockPath, meta.owner);
+      this.#lock ??= DatabaseLock.acquire(this.#driver, meta.lockPath, meta.owner);
       meta.sweepTemp();
       this.#local = await LocalState.load(meta, slicer);
-      this.#lastSlow = performance.now();
+      this.#lastPoll = performance.now();
       this.#watch.start();
     }
     const { position, staged } = this.#local;
@@ -145,357 +136,313 @@ export class Engine {
 
   async #attach(request: AttachRequest, slicer: Slicer): Promise<AttachOutcome> {
     const local = this.#opened();
-    if (this.#attached !== undefined) return { kind: "attached", by: "wal", reason: "capture runs already", txid: local.txid };
-    this.#notReady = whyNotReady(this.#options.driver, this.#settings.path);
+    if (this.#loop !== undefined) return { kind: "attached", by: "wal", reason: "capture runs already", txid: local.txid };
+    this.#repair = undefined;
+    this.#notReady = whyNotReady(this.#driver, this.#settings.path);
     if (this.#notReady !== undefined) return { kind: "not-ready", reason: this.#notReady };
-    try {
-      const result = await establish(this.#context(local), request, slicer);
-      if ("baseRequired" in result) return { kind: "base-required", reason: result.baseRequired };
-      this.#begin(result.attached);
-      return toOutcome(result, local.txid);
-    } catch (error) {
-      const reason = notReadyReason(error, this.#settings.path);
-      if (reason === undefined) throw error;
-      if (isLSError(error)) this.#warn(error.code, error.message);
-      this.#notReady = reason;
-      return { kind: "not-ready", reason };
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const result = await establish(this.#context(local), request, slicer);
+        if ("baseRequired" in result) return { kind: "base-required", reason: result.baseRequired };
+        this.#begin(result);
+        return { kind: "attached", by: result.by, reason: result.reason, txid: local.txid, ...result.outcome };
+      } catch (error) {
+        if (error instanceof Doubt && attempt < ATTACH_ATTEMPTS) continue;
+        const reason = reasonFor(error, this.#settings.path);
+        if (reason === undefined) throw error;
+        if (isLSError(error)) this.#emit({ type: "warning", code: error.code, message: error.message });
+        this.#notReady = reason;
+        return { kind: "not-ready", reason };
+      }
     }
   }
 
   async #sync(slicer: Slicer): Promise<{ txid: TXID }> {
     const local = this.#opened();
+    const loop = this.#attachedLoop();
     try {
-      await this.#cutAll(slicer, true);
+      await this.#cutAll(loop, slicer);
     } catch (error) {
       await this.#recover(error, slicer);
-      if (this.#attached === undefined) throw this.#notAttached();
+      // A repair cut everything there is.
       if (!(error instanceof Doubt)) throw error;
+      this.#attachedLoop();
     }
     return { txid: local.txid };
   }
 
   async #checkpoint(slicer: Slicer): Promise<{ walFrames: number; checkpointedFrames: number }> {
-    const attached = this.#attached;
-    if (attached === undefined) throw this.#notAttached();
-    let end: CommittedEnd;
+    const loop = this.#attachedLoop();
     for (;;) {
-      const look = await attached.look("now", slicer);
-      ({ end } = look);
-      if (!look.cutFirst) break;
-      await this.#cutAll(slicer, true);
+      const { cutFirst, end } = await loop.attached.look("now", slicer);
+      if (!cutFirst) return { walFrames: end.frames, checkpointedFrames: end.backfilled };
+      await this.#cutAll(loop, slicer);
     }
-    this.#lastCheckpoint = performance.now();
-    return { walFrames: end.frames, checkpointedFrames: end.backfilled };
   }
 
   #probe(): { txid: TXID; dirty: boolean } {
     const { txid } = this.#opened();
-    const attached = this.#attached;
-    if (attached === undefined) return { txid, dirty: this.#notReady === undefined };
-    return { txid, dirty: attached.isDirty(attached.readEnd()) };
+    const attached = this.#loop?.attached;
+    if (attached !== undefined) return { txid, dirty: attached.isDirty(attached.readEnd()) };
+    return { txid, dirty: this.#notReady === undefined };
   }
 
-  async #acknowledge(txid: TXID): Promise<undefined> {
+  #acknowledge(txid: TXID): undefined {
     const local = this.#opened();
     local.staged.acknowledge(txid);
     local.prune();
+    if (this.#paused === "staged-full" && this.#mayResume()) {
+      this.#blockedUntil = 0;
+      this.#loop?.markDirty(performance.now());
+    }
     return undefined;
   }
 
   // ---- capture
 
-  #begin(attached: Attached): void {
-    this.#attached = attached;
-    this.#repair = undefined;
+  #begin({ attached }: Established): void {
     const now = performance.now();
-    this.#lastLook = now;
-    this.#lastFrames = now;
-    this.#lastCut = now;
-    this.#lastCheckpoint = now;
+    this.#loop = new CaptureLoop(attached, this.#settings, this.#emit, now);
+    this.#repair = undefined;
+    this.#tableComplete = false;
     this.#lastTableSave = now;
-    this.#dirtySince = undefined;
-    this.#backlog = false;
+    this.#succeeded();
     this.#wake();
   }
 
-  /** Ends capture and forgets the connections; what is known beside the database stays. */
+  /** Ends capture and closes the connections; what is known beside the database stays. */
   #end(): void {
-    this.#attached?.close();
-    this.#attached = undefined;
-    this.#dirtySince = undefined;
-    this.#backlog = false;
+    this.#loop?.attached.close();
+    this.#loop = undefined;
   }
 
-  /** Something may have been committed. */
-  #peek(now: number): void {
-    const attached = this.#attached;
-    if (attached === undefined || this.#dirtySince !== undefined) return;
-    const end = attached.readEnd();
-    if (!attached.isDirty(end)) return;
-    this.#lastFrames = now;
-    this.#markDirty(attached, now);
-  }
-
-  #markDirty(attached: Attached, now: number): void {
-    if (this.#dirtySince !== undefined) return;
-    this.#dirtySince = now;
-    const sinceMs = Date.now();
-    attached.noteDirty(sinceMs);
-    this.#options.emit({ type: "dirty", sinceMs });
-  }
-
-  async #look(attached: Attached, slicer: Slicer): Promise<void> {
-    const now = performance.now();
-    const before = attached.framesTaken;
-    const intervalDue = this.#settings.checkpointIntervalMs > 0 && now - this.#lastCheckpoint >= this.#settings.checkpointIntervalMs;
-    const { cutFirst, end, checkpointed } = await attached.look(intervalDue ? "now" : "threshold", slicer);
-    this.#lastLook = performance.now();
-    if (checkpointed || intervalDue) this.#lastCheckpoint = this.#lastLook;
-    if (attached.framesTaken !== before) this.#lastFrames = this.#lastLook;
-    if (attached.isDirty(end)) this.#markDirty(attached, now);
-    this.#backlog ||= cutFirst;
-    this.#reportWAL(attached, end, now);
-  }
-
-  #reportWAL(attached: Attached, end: CommittedEnd, now: number): void {
-    const bytes = end.frames === 0 ? 0 : frameEnd(end.frames, attached.pageSize);
-    if (now - this.#lastWalEvent >= WAL_EVENT_MS && bytes !== this.#lastWalBytes) {
-      this.#lastWalEvent = now;
-      this.#lastWalBytes = bytes;
-      this.#options.emit({ type: "wal", bytes });
-    }
-    if (!attached.readerBlocks || bytes <= this.#settings.maxWalBytes) {
-      this.#readerBlocksSince = undefined;
-    } else if (this.#readerBlocksSince === undefined) {
-      this.#readerBlocksSince = now;
-    } else if (now - this.#readerBlocksSince >= READER_EVENT_MS) {
-      // Once for each blocking reader: the moment lies in the future until it is gone.
-      this.#readerBlocksSince = Number.POSITIVE_INFINITY;
-      this.#options.emit({ type: "reader-blocks-checkpoint", walBytes: bytes });
-    }
-  }
-
-  /** Cuts until everything that is committed now is staged. */
-  async #cutAll(slicer: Slicer, asked: boolean): Promise<void> {
-    const attached = this.#attached;
+  /**
+   * Cuts until everything that is committed now is staged.
+   * @throws LSError `LS_STORAGE_UNAVAILABLE` when as many staged files as allowed wait for the destination.
+   */
+  async #cutAll(loop: CaptureLoop, slicer: Slicer): Promise<void> {
+    const { attached } = loop;
     const local = this.#opened();
-    if (attached === undefined) throw this.#notAttached();
-    if (local.staged.unacknowledgedBytes >= this.#settings.maxStagedBytes) {
-      if (this.#paused !== "staged-full") this.#pause("staged-full");
+    if (this.#stagedFull()) {
       attached.skip();
-      this.#dirtySince = undefined;
-      if (asked)
-        throw new LSError("LS_STORAGE_UNAVAILABLE", "the destination takes no files, and as many as allowed wait locally", {
-          retryable: true,
-          details: { stagedBytes: local.staged.unacknowledgedBytes },
-        });
-      return;
+      loop.cutDone(performance.now());
+      if (this.#paused !== "staged-full") this.#pause("staged-full");
+      const stagedBytes = local.staged.unacknowledgedBytes;
+      throw new LSError("LS_STORAGE_UNAVAILABLE", "the destination takes no files, and as many as allowed wait locally", {
+        retryable: true,
+        details: { stagedBytes },
+      });
     }
     if (attached.skipping) {
-      this.#report(await this.#resyncAttached(attached, slicer));
+      const outcome = await attached.resync("diff", slicer);
+      local.saveTable(attached.identity, attached.cutPosition);
+      this.#emit({ type: "continued", by: "diff", reason: "cutting was paused", txid: local.txid, ...outcome });
     } else {
       while (await attached.cut(slicer)) if (slicer.due) await slicer.pause();
     }
-    this.#cutDone();
+    loop.cutDone(performance.now());
+    this.#succeeded();
   }
 
-  #cutDone(): void {
-    this.#lastCut = performance.now();
-    this.#dirtySince = undefined;
-    this.#backlog = false;
+  /** A cut was made, so whatever stopped cuts is over. */
+  #succeeded(): void {
     this.#backoff.reset();
     this.#blockedUntil = 0;
     if (this.#paused === undefined) return;
     this.#paused = undefined;
-    this.#options.emit({ type: "resumed" });
-  }
-
-  async #resyncAttached(attached: Attached, slicer: Slicer): Promise<EngineEvent> {
-    const local = this.#opened();
-    const outcome = await attached.resync("diff", slicer);
-    local.saveTable(attached.identity, attached.cutPosition);
-    return { type: "continued", by: "diff", reason: "cutting was paused", txid: local.txid, ...outcome };
-  }
-
-  #report(event: EngineEvent): void {
-    this.#options.emit(event);
+    this.#emit({ type: "resumed" });
   }
 
   #pause(reason: "staged-full" | "disk-full"): void {
     this.#paused = reason;
-    this.#options.emit({ type: "paused", reason, stagedBytes: this.#opened().staged.unacknowledgedBytes });
+    this.#emit({ type: "paused", reason, stagedBytes: this.#opened().staged.unacknowledgedBytes });
+  }
+
+  #stagedFull(): boolean {
+    const limit = this.#settings.maxStagedBytes;
+    return this.#opened().staged.unacknowledgedBytes >= (this.#paused === "staged-full" ? limit * RESUME_SHARE : limit);
+  }
+
+  #mayResume(): boolean {
+    return this.#paused !== "staged-full" || !this.#stagedFull();
   }
 
   // ---- trouble
 
-  /** Deals with what an operation threw; throws what it cannot deal with. */
+  /** Deals with what an operation threw. */
   async #recover(error: unknown, slicer: Slicer): Promise<void> {
     if (error instanceof Doubt) {
-      this.#repair = error.message;
       this.#end();
+      this.#repair = error.message;
       await this.#tryRepair(slicer);
-    } else if (isLSError(error, "LS_DISK_FULL")) {
-      this.#blockedUntil = performance.now() + this.#backoff.next();
-      // What is captured stays while it fits, and then one diff file takes its place.
-      if (this.#attached?.mustCut === true) this.#attached.skip();
-      if (this.#paused === undefined) this.#pause("disk-full");
-    } else if (isLSError(error, "LS_NOT_READY") || isDamage(error)) {
+      return;
+    }
+    if (isLSError(error, "LS_NOT_READY") || isDamage(error)) {
       // The database is not what it was: look at it afresh.
       this.#end();
-      this.#repair = undefined;
-      const reason = await this.#lookAfresh();
-      if (reason === undefined) this.#repair = error instanceof Error ? error.message : String(error);
-    } else if (!isBusy(error)) {
-      this.#blockedUntil = performance.now() + this.#backoff.next();
-      this.#warn(isLSError(error) ? error.code : "LS_INTERNAL", error instanceof Error ? error.message : String(error));
+      this.#repair = error instanceof Error ? error.message : String(error);
+      this.#block();
+      this.#lookAfresh();
+      return;
     }
+    if (isBusy(error) || (this.#paused === "staged-full" && isLSError(error, "LS_STORAGE_UNAVAILABLE"))) return;
+    this.#block();
+    if (isLSError(error, "LS_DISK_FULL")) {
+      // What is captured stays while there is room for it; then one diff file takes its place.
+      if (this.#loop?.attached.mustCut === true) this.#loop.attached.skip();
+      if (this.#paused === undefined) this.#pause("disk-full");
+      return;
+    }
+    this.#emit({ type: "warning", code: isLSError(error) ? error.code : "LS_INTERNAL", message: error instanceof Error ? error.message : String(error) });
   }
 
-  async #lookAfresh(): Promise<NotReadyReason | undefined> {
-    const reason = notReadyNow(this.#options.driver, this.#settings.path);
-    if (reason !== undefined && reason !== this.#notReady) this.#options.emit({ type: "not-ready", reason });
-    this.#notReady = reason;
-    return reason;
+  #block(): void {
+    this.#blockedUntil = performance.now() + this.#backoff.next();
   }
 
   /** Continuity is lost: go on by comparing pages, if the table allows that. */
   async #tryRepair(slicer: Slicer): Promise<void> {
     const reason = this.#repair;
-    if (reason === undefined) return;
+    if (reason === undefined || this.#lookAfresh() !== undefined) return;
     const local = this.#opened();
-    if ((await this.#lookAfresh()) !== undefined) {
+    if (local.table?.unknownPages() !== 0) {
       this.#repair = undefined;
+      this.#emit({ type: "detached", reason });
       return;
     }
-    if (local.table === undefined || local.table.unknownPages() > 0) {
-      this.#repair = undefined;
-      this.#options.emit({ type: "detached", reason });
-      return;
-    }
-    if (local.staged.unacknowledgedBytes >= this.#settings.maxStagedBytes) {
+    if (this.#stagedFull()) {
+      this.#block();
       if (this.#paused === undefined) this.#pause("staged-full");
       return;
     }
     try {
-      const { attached, by, differingPages, pageCount } = await byState(this.#context(local), "diff", reason, slicer);
-      this.#begin(attached);
-      this.#cutDone();
-      this.#options.emit({
-        type: "continued",
-        by,
-        reason,
-        txid: local.txid,
-        ...(differingPages === undefined || pageCount === undefined ? {} : { differingPages, pageCount }),
-      });
+      const result = await byState(this.#context(local), "diff", reason, slicer);
+      this.#begin(result);
+      this.#emit({ type: "continued", by: result.by, reason, txid: local.txid, ...result.outcome });
     } catch (error) {
-      if (error instanceof Doubt || isBusy(error)) {
-        this.#blockedUntil = performance.now() + this.#backoff.next();
-        return;
-      }
-      await this.#recover(error, slicer);
+      if (error instanceof Doubt || isBusy(error)) this.#block();
+      else await this.#recover(error, slicer);
     }
+  }
+
+  /** Says so when the database cannot be replicated now; a repair is then pointless, and an `attach` follows. */
+  #lookAfresh(): NotReadyReason | undefined {
+    let reason: NotReadyReason | undefined;
+    try {
+      reason = whyNotReady(this.#driver, this.#settings.path);
+    } catch (error) {
+      if (!isLSError(error, "LS_NOT_A_DATABASE")) throw error;
+      reason = "unsupported";
+    }
+    if (reason !== undefined) {
+      this.#repair = undefined;
+      if (reason !== this.#notReady) this.#emit({ type: "not-ready", reason });
+    }
+    this.#notReady = reason;
+    return reason;
   }
 
   #fail(error: LSError): void {
     this.#failure = error;
     this.#end();
     this.#watch.stop();
-    this.#options.emit({ type: "failed", code: error.code, message: error.message });
+    this.#emit({ type: "failed", code: error.code, message: error.message });
   }
 
   // ---- clock
 
+  /** Something happened to the files. */
   #wake(): void {
-    if (this.#wakeQueued || this.#closing !== undefined) return;
-    this.#wakeQueued = true;
-    this.#enqueue(async (slicer) => {
-      this.#wakeQueued = false;
-      if (this.#attached === undefined) await this.#slow(performance.now());
-      else this.#peek(performance.now());
-      await this.#work(slicer);
+    this.#turn(() => {
+      if (this.#loop !== undefined) this.#loop.peek(performance.now());
+      else this.#poll(performance.now());
     });
   }
 
   #schedule(): void {
     clearTimeout(this.#timer);
     if (this.#local === undefined || this.#closing !== undefined || this.#failure !== undefined) return;
-    const facts = this.#facts();
-    const slow = this.#lastSlow + Math.max(this.#settings.monitorIntervalMs, 10);
-    const due =
-      this.#attached === undefined
-        ? this.#repair === undefined
-          ? slow
-          : Math.min(slow, this.#blockedUntil)
-        : Math.min(slow, nextLook(facts) ?? slow, nextCut(facts) ?? slow);
-    this.#timer = setTimeout(() => this.#tick(), Math.max(0, due - facts.now));
+    const now = performance.now();
+    const due = Math.min(this.#nextPoll(), this.#nextWork(now) ?? Number.POSITIVE_INFINITY);
+    this.#timer = setTimeout(() => this.#turn(), Math.max(0, due - now));
   }
 
-  #tick(): void {
-    if (this.#tickQueued) return;
-    this.#tickQueued = true;
-    this.#enqueue(async (slicer) => {
-      this.#tickQueued = false;
-      const now = performance.now();
-      if (now - this.#lastSlow >= this.#settings.monitorIntervalMs) await this.#slow(now);
-      await this.#work(slicer);
-    });
+  #nextPoll(): number {
+    return this.#lastPoll + Math.max(this.#settings.monitorIntervalMs, MIN_POLL_MS);
   }
 
-  /** Queues background work: whatever goes wrong in it is dealt with here. */
-  #enqueue(work: (slicer: Slicer) => Promise<void>): void {
+  /** When something is due before the next poll. */
+  #nextWork(now: number): number | undefined {
+    const loop = this.#loop;
+    if (loop === undefined) return this.#repair === undefined ? undefined : this.#blockedUntil;
+    if (!this.#tableComplete) return now;
+    const look = loop.nextLook(now) ?? Number.POSITIVE_INFINITY;
+    return Math.min(look, this.#nextCut(loop, now) ?? Number.POSITIVE_INFINITY);
+  }
+
+  #nextCut(loop: CaptureLoop, now: number): number | undefined {
+    return loop.nextCut(now, this.#opened().staged.unacknowledgedBytes > 0, this.#blockedUntil);
+  }
+
+  /** Queues one turn of background work, unless one waits already. Whatever goes wrong in it is dealt with here. */
+  #turn(first?: () => void): void {
+    if (this.#turnQueued || this.#closing !== undefined) return;
+    this.#turnQueued = true;
     const operation = async (signal: AbortSignal): Promise<void> => {
+      this.#turnQueued = false;
       if (this.#failure !== undefined) return;
       const slicer = new Slicer(signal);
       try {
-        await work(slicer);
+        first?.();
+        await this.#work(slicer);
       } catch (error) {
-        if (signal.aborted) return;
-        await this.#recover(error, slicer);
+        if (!signal.aborted) await this.#recover(error, slicer);
       } finally {
         this.#schedule();
       }
     };
-    // Refused only when the engine is closed, and then nothing remains to be done.
+    // Refused only when the engine closes, and then nothing remains to be done.
     this.#queue.run(operation).catch(() => {});
   }
 
-  /** Looks and cuts that are due. */
+  /** Does what is due. */
   async #work(slicer: Slicer): Promise<void> {
-    const attached = this.#attached;
-    if (attached === undefined) {
+    if (performance.now() >= this.#nextPoll()) this.#poll(performance.now());
+    const loop = this.#loop;
+    if (loop === undefined) {
       if (this.#repair !== undefined && performance.now() >= this.#blockedUntil) await this.#tryRepair(slicer);
       return;
     }
-    const look = nextLook(this.#facts());
-    if (look !== undefined && look <= performance.now()) await this.#look(attached, slicer);
-    const facts = this.#facts();
-    const cut = nextCut(facts);
-    if (cut !== undefined && cut <= facts.now) await this.#cutAll(slicer, false);
-    if (!this.#watch.active && performance.now() - this.#lastFrames >= QUIET_MS) {
+    const look = loop.nextLook(performance.now());
+    if (look !== undefined && look <= performance.now()) await loop.look(slicer);
+    const cut = this.#nextCut(loop, performance.now());
+    if (cut !== undefined && cut <= performance.now()) await this.#cutAll(loop, slicer);
+    if (!this.#tableComplete) this.#tableComplete = await loop.attached.buildTable(slicer);
+    if (!this.#watch.active && loop.quiet(performance.now())) {
       this.#watch.start();
-      this.#peek(performance.now());
+      // What happened before the watch was there.
+      loop.peek(performance.now());
     }
   }
 
-  /** What is worth doing once per `monitorIntervalMs`. */
-  async #slow(now: number): Promise<void> {
-    this.#lastSlow = now;
+  /** What is worth looking at once per `monitorIntervalMs`, and finds everything that a watch misses. */
+  #poll(now: number): void {
+    this.#lastPoll = now;
     const copies = this.#copies.changed();
     if (copies !== undefined && copies.length > 1) {
       this.#fail(secondSQLite(copies.map((copy) => copy.path)));
       return;
     }
-    const attached = this.#attached;
-    if (attached === undefined) {
-      if (this.#notReady === undefined) return;
-      if ((await this.#lookAfresh()) === undefined) this.#options.emit({ type: "ready" });
+    const loop = this.#loop;
+    if (loop === undefined) {
+      this.#watch.start();
+      if (this.#notReady !== undefined && this.#lookAfresh() === undefined) this.#emit({ type: "ready" });
       return;
     }
+    const { attached } = loop;
     attached.checkIdentity();
-    this.#peek(now);
-    if (attached.skipping && this.#mayResume()) this.#markDirty(attached, now);
-    const { checkpointIntervalMs } = this.#settings;
-    if (checkpointIntervalMs > 0 && now - this.#lastCheckpoint >= checkpointIntervalMs) this.#lastFrames = now;
+    loop.peek(now);
+    if (attached.skipping && this.#mayResume()) loop.markDirty(now);
     const local = this.#opened();
     if (local.tableUnsaved && now - this.#lastTableSave >= TABLE_SAVE_MS) {
       this.#lastTableSave = now;
@@ -503,35 +450,20 @@ export class Engine {
     }
   }
 
-  #mayResume(): boolean {
-    return this.#opened().staged.unacknowledgedBytes <= this.#settings.maxStagedBytes * RESUME_SHARE;
-  }
-
-  #facts(): PaceFacts {
-    return {
-      now: performance.now(),
-      lastLook: this.#lastLook,
-      lastFrames: this.#lastFrames,
-      dirtySince: this.#dirtySince,
-      lastCut: this.#lastCut,
-      syncIntervalMs: this.#settings.syncIntervalMs,
-      uploading: (this.#local?.staged.unacknowledgedBytes ?? 0) > 0,
-      cutBlockedUntil: this.#blockedUntil,
-      backlog: this.#backlog,
-    };
-  }
-
   // ---- end
 
-  #close(discard: boolean): Promise<{ txid: TXID }> {
-    // Only what runs on its own behalf is interrupted; what a caller waits for may finish.
+  #close({ discard }: { readonly discard: boolean }): Promise<{ txid: TXID }> {
     if (discard) this.#queue.abortRunning(new LSError("LS_NOT_OPEN", "the database is being closed"));
-    this.#closing ??= this.#queue.run(async (signal) => {
+    if (this.#closing !== undefined) {
+      const txid = (): { txid: TXID } => ({ txid: this.#local?.txid ?? 0n });
+      return discard ? this.#closing.catch(txid) : this.#closing;
+    }
+    this.#closing = this.#queue.run(async (signal) => {
       this.#queue.close();
       clearTimeout(this.#timer);
       this.#watch.stop();
       try {
-        if (!discard && this.#attached !== undefined && this.#failure === undefined) await this.#lastCutAndTable(this.#attached, new Slicer(signal));
+        if (!discard && this.#loop !== undefined) await this.#finish(this.#loop, new Slicer(signal));
         return { txid: this.#local?.txid ?? 0n };
       } finally {
         this.#end();
@@ -542,12 +474,13 @@ export class Engine {
     return this.#closing;
   }
 
-  async #lastCutAndTable(attached: Attached, slicer: Slicer): Promise<void> {
+  /** Last cut and page table. */
+  async #finish(loop: CaptureLoop, slicer: Slicer): Promise<void> {
     const local = this.#opened();
     try {
-      await this.#cutAll(slicer, true);
+      await this.#cutAll(loop, slicer);
     } finally {
-      if (local.tableUnsaved) local.saveTable(attached.identity, attached.cutPosition);
+      if (local.tableUnsaved) local.saveTable(loop.attached.identity, loop.attached.cutPosition);
     }
   }
 
@@ -558,49 +491,14 @@ export class Engine {
     return this.#local;
   }
 
-  #notAttached(): LSError {
+  #attachedLoop(): CaptureLoop {
+    if (this.#loop !== undefined) return this.#loop;
+    const { path } = this.#settings;
     const reason = this.#notReady ?? "not-attached";
-    return new LSError("LS_NOT_READY", `${this.#settings.path} cannot be replicated yet: ${reason}`, {
-      retryable: true,
-      details: { path: this.#settings.path, reason },
-    });
+    throw new LSError("LS_NOT_READY", `${path} cannot be replicated yet: ${reason}`, { retryable: true, details: { path, reason } });
   }
 
   #context(local: LocalState): AttachedContext {
-    const { driver, emit, settings, barrierPatienceMs } = this.#options;
-    return { driver, emit, settings, barrierPatienceMs, gate: this.#gate, local };
-  }
-
-  #warn(code: string, message: string): void {
-    this.#options.emit({ type: "warning", code, message });
-  }
-}
-
-/** Mode and owner for the meta directory: the database's, or its directory's owner while there is none. */
-function ownerOf(path: string): MetaDirectory["owner"] {
-  const database = statSync(path, { throwIfNoEntry: false });
-  if (database !== undefined) return { mode: database.mode & 0o777, uid: database.uid, gid: database.gid };
-  const directory = statSync(dirname(path), { throwIfNoEntry: false });
-  return { mode: 0o600, uid: directory?.uid ?? process.getuid?.() ?? 0, gid: directory?.gid ?? process.getgid?.() ?? 0 };
-}
-
-/** SQLite's words for a file that is not the intact database it was. */
-function isDamage(error: unknown): boolean {
-  const code = sqliteErrorCode(error) ?? "";
-  return code === "SQLITE_NOTADB" || code.startsWith("SQLITE_CORRUPT") || code.startsWith("SQLITE_IOERR") || code.startsWith("SQLITE_CANTOPEN");
-}
-
-function notReadyReason(error: unknown, path: string): NotReadyReason | undefined {
-  if (isLSError(error, "LS_NOT_READY")) return error.details["reason"] === "not-wal" ? "not-wal" : "unsupported";
-  if (sqliteErrorCode(error) === undefined) return undefined;
-  return reasonOf(error, path);
-}
-
-function notReadyNow(driver: SQLiteDriver, path: string): NotReadyReason | undefined {
-  try {
-    return whyNotReady(driver, path);
-  } catch (error) {
-    if (isLSError(error, "LS_NOT_A_DATABASE")) return "unsupported";
-    throw error;
+    return { local, driver: this.#driver, gate: this.#gate, settings: this.#settings, emit: this.#emit, barrierPatienceMs: this.#barrierPatienceMs };
   }
 }

@@ -1,6 +1,6 @@
 import { LSError } from "../../errors.js";
-import type { AttachOutcome, AttachRequest, ContinuedBy, PageHashes } from "../protocol.js";
-import { Attached, type AttachedContext } from "./attached.js";
+import type { AttachRequest, ContinuedBy, PageHashes } from "../protocol.js";
+import { Attached, type AttachedContext, type StateOutcome } from "./attached.js";
 import { planContinuity } from "./continuity.js";
 import type { Slicer } from "./slicer.js";
 import { hashesOf, proveByWAL } from "./wal-proof.js";
@@ -9,8 +9,8 @@ export interface Established {
   readonly attached: Attached;
   readonly by: ContinuedBy;
   readonly reason: string;
-  readonly differingPages?: number;
-  readonly pageCount?: number;
+  /** What a comparison or an image found; the WAL's proof looks at no page. */
+  readonly outcome?: StateOutcome;
 }
 
 /**
@@ -21,6 +21,7 @@ export async function establish(context: AttachedContext, request: AttachRequest
   const { local } = context;
   const { remoteTXID, remoteTimestampMs, base } = request;
   local.staged.acknowledge(remoteTXID);
+  local.noteTime(remoteTimestampMs);
   const plan = planContinuity({
     localTXID: local.txid,
     localFilesFrom: local.staged.newest?.txid === local.txid ? local.staged.runStart : undefined,
@@ -29,12 +30,10 @@ export async function establish(context: AttachedContext, request: AttachRequest
   const after = { txid: remoteTXID, timestampMs: remoteTimestampMs };
   switch (plan.kind) {
     case "first-image":
-      await local.rebase({ txid: 0n, timestampMs: 0 }, undefined, undefined, slicer);
-      return byState(context, "image", plan.reason, slicer);
+      return byState(context, await local.rebase({ txid: 0n, timestampMs: 0 }, undefined, undefined, slicer), plan.reason, slicer);
     case "rebase":
       if (base === undefined) return { baseRequired: plan.reason };
-      await local.rebase(after, hashesFor(base, remoteTXID), undefined, slicer);
-      return byState(context, base === null ? "image" : "diff", plan.reason, slicer);
+      return byState(context, await local.rebase(after, hashesFor(base, remoteTXID), undefined, slicer), plan.reason, slicer);
     case "continue": {
       await local.rollForward(slicer);
       const proven = await byWAL(context, slicer);
@@ -42,8 +41,7 @@ export async function establish(context: AttachedContext, request: AttachRequest
       if (local.table?.unknownPages() === 0) return byState(context, "diff", proven.refused, slicer);
       if (base === undefined) return { baseRequired: proven.refused };
       if (base === null) return byState(context, "image", proven.refused, slicer);
-      await local.rebase(after, hashesFor(base, remoteTXID), local.txid, slicer);
-      return byState(context, "diff", proven.refused, slicer);
+      return byState(context, await local.rebase(after, hashesFor(base, remoteTXID), local.txid, slicer), proven.refused, slicer);
     }
   }
 }
@@ -55,7 +53,7 @@ export async function byState(context: AttachedContext, how: "diff" | "image", r
     checkPageSize(context, attached);
     const outcome = await attached.resync(how, slicer);
     saveTable(context, attached);
-    return { attached, by: how, reason, ...outcome };
+    return { attached, by: how, reason, outcome };
   } catch (error) {
     attached.close();
     throw error;
@@ -104,9 +102,4 @@ function checkPageSize({ local, settings }: AttachedContext, { pageSize }: Attac
       details: { path: settings.path, reason: "unsupported" },
     },
   );
-}
-
-export function toOutcome({ by, reason, differingPages, pageCount }: Established, txid: bigint): AttachOutcome & { kind: "attached" } {
-  const numbers = differingPages === undefined || pageCount === undefined ? {} : { differingPages, pageCount };
-  return { kind: "attached", by, reason, txid, ...numbers };
 }

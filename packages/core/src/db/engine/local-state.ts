@@ -126,6 +126,8 @@ export class LocalState {
   async dropNewest(slicer: Slicer): Promise<void> {
     const newest = this.staged.newest;
     if (newest === undefined) return;
+    // An older table can be rolled forward to the file before.
+    if (this.#savedTXID >= newest.txid) this.#forgetTable();
     this.staged.removeAbove(newest.txid - 1n);
     this.#txid = newest.txid - 1n;
     await this.verifyNewest(slicer);
@@ -164,28 +166,36 @@ export class LocalState {
   /**
    * Takes the destination's state over as the local one: position, table, and level-0 files, of which none above it may remain.
    * @param base its hashes; `undefined` when an image follows.
-   * @param rollTo continue with the local files up to this TXID.
+   * @param rollTo keep the local position, and bring the base there by the local files up to this TXID; the destination's position
+   * stands only where they cannot.
+   * @returns what has to follow.
    */
   async rebase(
     after: { readonly txid: TXID; readonly timestampMs: number },
     base: PageHashes | undefined,
     rollTo: TXID | undefined,
     slicer: Slicer,
-  ): Promise<void> {
-    const table = base === undefined ? undefined : PageTable.from(base);
-    if (table !== undefined && rollTo !== undefined && (await this.#rollThrough(table, after.txid, slicer, rollTo))) {
-      this.#table = table;
-      return;
+  ): Promise<"diff" | "image"> {
+    let table = base === undefined ? undefined : PageTable.from(base);
+    if (table !== undefined && rollTo !== undefined) {
+      if (await this.#rollThrough(table, after.txid, slicer, rollTo)) {
+        this.#table = table;
+        return "diff";
+      }
+      table = undefined;
     }
-    // Order matters: a table above the newest file would be taken for the position at the next start.
-    rmSync(this.meta.pageTablePath, { force: true });
-    this.#savedTXID = 0n;
+    this.#forgetTable();
     this.staged.removeAbove(after.txid);
     this.#table = table;
-    this.#stamp = undefined;
     this.#newest = undefined;
     this.#txid = after.txid;
-    this.#timestampMs = Math.max(after.timestampMs, this.#timestampMs);
+    this.noteTime(after.timestampMs);
+    return table === undefined ? "image" : "diff";
+  }
+
+  /** The next file's time will not be lower. */
+  noteTime(timestampMs: number): void {
+    this.#timestampMs = Math.max(timestampMs, this.#timestampMs);
   }
 
   /** A state is durable on disk: the position moves. */
@@ -216,6 +226,14 @@ export class LocalState {
 
   prune(): void {
     this.staged.prune(this.#savedTXID);
+  }
+
+  /** Order matters: this comes before files go, because a table above the newest file would be taken for the position at the next start. */
+  #forgetTable(): void {
+    rmSync(this.meta.pageTablePath, { force: true });
+    this.#savedTXID = 0n;
+    this.#stamp = undefined;
+    this.#table = undefined;
   }
 
   /** Applies local files `after` + 1 … to a table; `false` = one is missing or damaged, and the table is of no use. */

@@ -1,6 +1,8 @@
 import { statSync } from "node:fs";
-import { LSError } from "../../errors.js";
+import { dirname } from "node:path";
+import { isLSError, LSError } from "../../errors.js";
 import { isBusy, type SQLiteDriver, sqliteErrorCode } from "../../sqlite/driver.js";
+import type { FileOwner } from "../atomic-file.js";
 import type { NotReadyReason } from "../protocol.js";
 
 /**
@@ -19,17 +21,20 @@ export function whyNotReady(driver: SQLiteDriver, path: string): NotReadyReason 
     const connection = driver.open(path, { readonly: true, timeoutMs: 0 });
     try {
       connection.row("PRAGMA user_version");
-      return connection.row("PRAGMA journal_mode")?.["journal_mode"] === "wal" ? undefined : "not-wal";
+      return connection.row("PRAGMA journal_mode")?.journal_mode === "wal" ? undefined : "not-wal";
     } finally {
       connection.close();
     }
   } catch (error) {
-    return reasonOf(error, path);
+    const reason = reasonFor(error, path);
+    if (reason === undefined) throw error;
+    return reason;
   }
 }
 
-/** The reason behind an error of SQLite while the database is being opened; anything else is thrown on. */
-export function reasonOf(error: unknown, path: string): NotReadyReason {
+/** The reason for not being ready that an error from a database stands for, if it is one. */
+export function reasonFor(error: unknown, path: string): NotReadyReason | undefined {
+  if (isLSError(error, "LS_NOT_READY")) return error.details.reason === "not-wal" ? "not-wal" : "unsupported";
   if (isBusy(error)) return "locked-exclusive";
   const code = sqliteErrorCode(error) ?? "";
   // A rollback journal that only a writer may play back: whatever mode it is in, it is not WAL.
@@ -37,5 +42,19 @@ export function reasonOf(error: unknown, path: string): NotReadyReason {
   // Deleted between the look and the opening, or no permission: the next look tells which.
   if (code.startsWith("SQLITE_CANTOPEN")) return statSync(path, { throwIfNoEntry: false }) === undefined ? "absent" : "unsupported";
   if (code === "SQLITE_NOTADB") throw new LSError("LS_NOT_A_DATABASE", `${path} is not an SQLite database`, { cause: error, details: { path } });
-  throw error;
+  return undefined;
+}
+
+/** Whether an error is SQLite's word for a file that is not the intact database it was. */
+export function isDamage(error: unknown): boolean {
+  const code = sqliteErrorCode(error) ?? "";
+  return code === "SQLITE_NOTADB" || ["SQLITE_CORRUPT", "SQLITE_IOERR", "SQLITE_CANTOPEN"].some((prefix) => code.startsWith(prefix));
+}
+
+/** Mode and owner of what is made beside the database: its own, or its directory's owner while there is no database. */
+export function ownerOf(path: string): FileOwner {
+  const database = statSync(path, { throwIfNoEntry: false });
+  if (database !== undefined) return { mode: database.mode & 0o777, uid: database.uid, gid: database.gid };
+  const directory = statSync(dirname(path), { throwIfNoEntry: false });
+  return { mode: 0o600, uid: directory?.uid ?? process.getuid?.() ?? 0, gid: directory?.gid ?? process.getgid?.() ?? 0 };
 }

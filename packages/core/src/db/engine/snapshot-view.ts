@@ -48,7 +48,7 @@ export class SnapshotView {
   static async take(parts: ViewParts, mark: ReadMark, end: CommittedEnd, slicer: Slicer): Promise<SnapshotView> {
     const { header, frames } = end;
     if (frames === 0) {
-      const commit = Number(mark.connection.row("PRAGMA page_count")?.["page_count"]);
+      const commit = Number(mark.connection.row("PRAGMA page_count")?.page_count);
       return new SnapshotView(parts, commit, header === undefined ? undefined : startOf(header), undefined);
     }
     if (header === undefined) throw new Doubt("the WAL lost its header");

@@ -1,0 +1,133 @@
+import { frameEnd } from "../../wal/frame.js";
+import type { EngineEvent, EngineSettings } from "../protocol.js";
+import type { Attached } from "./attached.js";
+import type { CommittedEnd } from "./committed-end.js";
+import { nextCut, nextLook, type PaceFacts, QUIET_MS } from "./pace.js";
+import type { Slicer } from "./slicer.js";
+
+/** A reader that blocks checkpoints for this long is worth an event. */
+const READER_EVENT_MS = 1000;
+/** The WAL's size is told at most this often. */
+const WAL_EVENT_MS = 1000;
+
+/** What one attachment has seen and done, and when: decides what is due, and looks. Moments are `performance.now()`. */
+export class CaptureLoop {
+  readonly attached: Attached;
+  readonly #settings: EngineSettings;
+  readonly #emit: (event: EngineEvent) => void;
+  #lastLook: number;
+  #lastFrames: number;
+  #lastCut: number;
+  #lastCheckpoint: number;
+  #dirtySince: number | undefined;
+  /** More waits than one capture holds. */
+  #backlog = false;
+  #lastWALEvent = Number.NEGATIVE_INFINITY;
+  #lastWALBytes = -1;
+  #readerBlocksSince: number | undefined;
+
+  constructor(attached: Attached, settings: EngineSettings, emit: (event: EngineEvent) => void, now: number) {
+    this.attached = attached;
+    this.#settings = settings;
+    this.#emit = emit;
+    this.#lastLook = now;
+    this.#lastFrames = now;
+    this.#lastCut = now;
+    this.#lastCheckpoint = now;
+  }
+
+  /** Whether the WAL has not grown for a while. */
+  quiet(now: number): boolean {
+    return now - this.#lastFrames >= QUIET_MS;
+  }
+
+  nextLook(now: number): number | undefined {
+    return nextLook(this.#facts(now, false, 0));
+  }
+
+  /**
+   * @param uploading some staged file waits for its acknowledgement.
+   * @param blockedUntil no cut before this moment.
+   */
+  nextCut(now: number, uploading: boolean, blockedUntil: number): number | undefined {
+    return nextCut(this.#facts(now, uploading, blockedUntil));
+  }
+
+  /** Something may have been committed. */
+  peek(now: number): void {
+    if (this.#dirtySince !== undefined || this.attached.skipping) return;
+    if (!this.attached.isDirty(this.attached.readEnd())) return;
+    this.#lastFrames = now;
+    this.markDirty(now);
+  }
+
+  /** Commits wait for a cut. */
+  markDirty(now: number): void {
+    if (this.#dirtySince !== undefined) return;
+    this.#dirtySince = now;
+    const sinceMs = Date.now();
+    this.attached.noteDirty(sinceMs);
+    this.#emit({ type: "dirty", sinceMs });
+  }
+
+  /** Takes frames, moves the mark, checkpoints where it is time. */
+  async look(slicer: Slicer): Promise<void> {
+    const { attached } = this;
+    const start = performance.now();
+    const before = attached.framesTaken;
+    const intervalDue = this.checkpointDue(start);
+    const { cutFirst, end, checkpointed } = await attached.look(intervalDue ? "now" : "threshold", slicer);
+    const now = performance.now();
+    this.#lastLook = now;
+    if (checkpointed || intervalDue) this.#lastCheckpoint = now;
+    if (attached.framesTaken !== before) this.#lastFrames = now;
+    if (!attached.skipping && attached.isDirty(end)) this.markDirty(start);
+    this.#backlog ||= cutFirst;
+    this.#report(end, now);
+  }
+
+  /** Whether `checkpointIntervalMs` (0 = never) has passed since the last checkpoint. */
+  checkpointDue(now: number): boolean {
+    const { checkpointIntervalMs } = this.#settings;
+    return checkpointIntervalMs > 0 && now - this.#lastCheckpoint >= checkpointIntervalMs;
+  }
+
+  /** Everything committed so far is staged, or given up until it can be. */
+  cutDone(now: number): void {
+    this.#lastCut = now;
+    this.#dirtySince = undefined;
+    this.#backlog = false;
+  }
+
+  #report(end: CommittedEnd, now: number): void {
+    const bytes = end.frames === 0 ? 0 : frameEnd(end.frames, this.attached.pageSize);
+    if (now - this.#lastWALEvent >= WAL_EVENT_MS && bytes !== this.#lastWALBytes) {
+      this.#lastWALEvent = now;
+      this.#lastWALBytes = bytes;
+      this.#emit({ type: "wal", bytes });
+    }
+    if (!this.attached.readerBlocks || bytes <= this.#settings.maxWalBytes) {
+      this.#readerBlocksSince = undefined;
+    } else if (this.#readerBlocksSince === undefined) {
+      this.#readerBlocksSince = now;
+    } else if (now - this.#readerBlocksSince >= READER_EVENT_MS) {
+      // Once for each blocking reader: this moment never comes until it is gone.
+      this.#readerBlocksSince = Number.POSITIVE_INFINITY;
+      this.#emit({ type: "reader-blocks-checkpoint", walBytes: bytes });
+    }
+  }
+
+  #facts(now: number, uploading: boolean, cutBlockedUntil: number): PaceFacts {
+    return {
+      now,
+      uploading,
+      cutBlockedUntil,
+      lastLook: this.#lastLook,
+      lastFrames: this.#lastFrames,
+      dirtySince: this.#dirtySince,
+      lastCut: this.#lastCut,
+      syncIntervalMs: this.#settings.syncIntervalMs,
+      backlog: this.#backlog,
+    };
+  }
+}
