@@ -1,0 +1,84 @@
+import "@ls/backend-file";
+import { pathToFileURL } from "node:url";
+import { DB, fromURL, Replica } from "@ls/core";
+import { type DatabaseModel, type Fault, FaultStore, modelOfLive, RequestCounter, tempDir, upstreamOrSkip, Writer, withDeadline } from "@ls/testkit";
+import { describe, expect, it } from "vitest";
+import { judge } from "../src/judge.js";
+import { levelZero } from "../src/replica-files.js";
+import { byUpstream, byUs } from "../src/restores.js";
+
+const upstream = upstreamOrSkip();
+
+describe("uploads that go wrong", () => {
+  const faults: readonly [string, Fault][] = [
+    ["stored, but the answer was an error", { kind: "done-but-error" }],
+    ["refused", { kind: "fail" }],
+    ["broken after 150 bytes", { kind: "drop", afterBytes: 150 }],
+  ];
+  it.each(faults)("%s, at every first attempt: every state arrives once, in order", { timeout: 120_000 }, async (_, fault) => {
+    using dir = tempDir("u");
+    const path = dir.file("a.db");
+    const replicaPath = dir.file("replica");
+    const store = new FaultStore(fromURL(pathToFileURL(replicaPath).href));
+    const tried = new Set<bigint>();
+    const hits = store.arm({
+      operation: "write",
+      fault,
+      when: (ref) => {
+        const first = ref !== undefined && !tried.has(ref.maxTXID);
+        if (ref !== undefined) tried.add(ref.maxTXID);
+        return first;
+      },
+    });
+    const counter = new RequestCounter(store);
+    await using writer = await Writer.start({ path, seed: 21, workload: "mixed", checkpoints: false });
+    await writer.step(1);
+    const db = new DB(path, { host: "inline", replica: new Replica(counter, { syncIntervalMs: 3_600_000 }) });
+    await db.open();
+    const models = new Map<bigint, DatabaseModel>();
+    for (let i = 0; i < 6; i++) {
+      await writer.step(2);
+      const txid = await db.sync();
+      models.set(txid, modelOfLive(path));
+      await withDeadline("an upload after one failure", 20_000, db.syncAndWait());
+    }
+    await db.close();
+    expect(hits()).toBe(tried.size);
+    const files = await levelZero(replicaPath);
+    expect(files.map((file) => file.txid)).toEqual(files.map((__, i) => BigInt(i + 1)));
+    expect(counter.count("write", 0)).toBe(2 * files.length);
+    const known = [{ name: "faults", replicaPath, models }];
+    expect((await judge(known, dir.path, 2, byUs)).faults).toEqual([]);
+    if (upstream !== undefined) expect((await judge(known, dir.path, 2, byUpstream(upstream))).faults).toEqual([]);
+  });
+
+  it("a destination that cannot be listed is an error, never an empty one", async () => {
+    using dir = tempDir("u");
+    const path = dir.file("a.db");
+    const store = new FaultStore(fromURL(pathToFileURL(dir.file("replica")).href));
+    store.arm({ operation: "list", fault: { kind: "fail" } });
+    const db = new DB(path, { host: "inline", replica: new Replica(store) });
+    await expect(db.ensureExists()).rejects.toMatchObject({ code: "LS_STORAGE_UNAVAILABLE" });
+    store.heal();
+    expect(await db.ensureExists()).toBe("no-backup");
+    await db.close();
+  });
+
+  it("a hanging destination shows as lag, and close() gives up in time and says what is missing", { timeout: 60_000 }, async () => {
+    using dir = tempDir("u");
+    const path = dir.file("a.db");
+    const store = new FaultStore(fromURL(pathToFileURL(dir.file("replica")).href));
+    await using writer = await Writer.start({ path, seed: 2, workload: "tiny" });
+    await writer.step(3);
+    const db = new DB(path, { host: "inline", shutdownTimeoutMs: 300, replica: new Replica(store, { syncIntervalMs: 20 }) });
+    await db.open();
+    await db.syncAndWait();
+    store.arm({ operation: "write", fault: { kind: "hang" } });
+    await writer.step(1);
+    const txid = await db.sync();
+    expect((await db.syncStatus()).inSync).toBe(false);
+    const start = performance.now();
+    await expect(db.close()).rejects.toMatchObject({ code: "LS_NOT_DURABLE", details: { txid } });
+    expect(performance.now() - start).toBeLessThan(5_000);
+  });
+});
