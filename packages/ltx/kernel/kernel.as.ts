@@ -335,6 +335,15 @@ function multiply(a: u64, b: u64): u64 {
   return product;
 }
 
+/** value × base^exponent */
+function multiplyPower(value: u64, base: u64, exponent: u32): u64 {
+  for (; exponent != 0; exponent >>= 1) {
+    if (exponent & 1) value = multiply(base, value);
+    if (exponent > 1) base = multiply(base, base);
+  }
+  return value;
+}
+
 // ---- Frames
 
 export function encodePages(count: u32, pageSize: u32, to: usize, log: u32): u32 {
@@ -408,8 +417,9 @@ export function mergeFrames(count: u32, pageSize: u32): u32 {
   let register = load<u64>(REGISTER);
   /** Where the register of the current run's input lies; 0: there is no run. */
   let runInput: usize = 0;
-  /** Input register ^ output register. */
+  /** Input register ^ output register where the run began. */
   let difference: u64 = 0;
+  let runLength: u32 = 0;
   for (let i: u32 = 0; i < count; i++) {
     const frame = <usize>load<u32>(OFFSET_TABLE + (<usize>i << 2));
     const target = load<u32>(PGNO_TABLE + (<usize>i << 2));
@@ -418,7 +428,7 @@ export function mergeFrames(count: u32, pageSize: u32): u32 {
     const input = WIDE_TABLE + (<usize>(target >> 1) << 3);
     const emit = (target & 1) != 0;
     if (runInput != 0 && (runInput != input || !emit)) {
-      store<u64>(runInput, register ^ difference);
+      store<u64>(runInput, register ^ multiplyPower(difference, shift, runLength));
       runInput = 0;
     }
     if (!emit) {
@@ -427,12 +437,13 @@ export function mergeFrames(count: u32, pageSize: u32): u32 {
     }
     if (runInput == 0) {
       runInput = input;
+      runLength = 0;
       difference = load<u64>(input) ^ register;
     }
     register = crcFrame(register, frame, OUT_OFFSET, pageSize);
-    difference = multiply(shift, difference);
+    runLength++;
   }
-  if (runInput != 0) store<u64>(runInput, register ^ difference);
+  if (runInput != 0) store<u64>(runInput, register ^ multiplyPower(difference, shift, runLength));
   store<u64>(REGISTER, register);
   return count;
 }
