@@ -112,6 +112,12 @@ export class Attached {
     this.#wal.checkIdentity();
   }
 
+  /** @throws Doubt when the WAL file has lost committed frames. */
+  checkLength(): void {
+    const { frames } = this.readEnd();
+    if (frames > 0 && this.#wal.size() < frameEnd(frames, this.pageSize)) throw new Doubt("the WAL file was truncated");
+  }
+
   /** Whether commits exist that no level-0 file holds. */
   isDirty(end: CommittedEnd): boolean {
     return this.#capture === undefined || !this.#capture.empty || this.#capture.isBehind(end);

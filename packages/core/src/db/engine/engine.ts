@@ -441,6 +441,7 @@ export class Engine {
     }
     const { attached } = loop;
     attached.checkIdentity();
+    attached.checkLength();
     loop.peek(now);
     if (attached.skipping && this.#mayResume()) loop.markDirty(now);
     const local = this.#opened();

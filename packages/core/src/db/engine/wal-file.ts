@@ -37,6 +37,12 @@ export class WalFile {
     if (now.ino !== this.#inode) throw new Doubt("the WAL file was replaced");
   }
 
+  /** Size in bytes; 0 when the file is absent. */
+  size(): number {
+    const fd = this.#open();
+    return fd === undefined ? 0 : fstatSync(fd).size;
+  }
+
   /** Makes everything written to the file so far durable. */
   async sync(): Promise<void> {
     const fd = this.#open();
