@@ -1,4 +1,5 @@
 import type { TXID } from "@ls/ltx";
+import { continuation } from "../db/attach-decision.js";
 import type { StagedFile } from "../db/protocol.js";
 import { isLSError, LSError } from "../errors.js";
 import type { ReplicaClient } from "../replica-client.js";
@@ -44,9 +45,11 @@ export interface UploaderStatus {
   readonly failure: UploadFailure | undefined;
 }
 
+type Outcome = "durable" | "superseded" | Error;
+
 interface Waiter {
   readonly txid: TXID;
-  settle(outcome: "durable" | "superseded" | Error): void;
+  settle(outcome: Outcome): void;
 }
 
 /** Longest wait between attempts while the database is being closed. */
@@ -54,7 +57,7 @@ const CLOSING_RETRY_MS = 1000;
 
 /**
  * Uploads staged files strictly in TXID order, one at a time, and repeats what fails until it succeeds: a destination never gets a hole.
- * Idle until {@link Uploader.start}.
+ * Only collects files until {@link Uploader.start}.
  */
 export class Uploader {
   readonly #options: UploaderOptions;
@@ -64,6 +67,7 @@ export class Uploader {
   #remoteTXID: TXID = 0n;
   #failure: UploadFailure | undefined;
   #doubtfulTXID: TXID | undefined;
+  #started = false;
   #closing = false;
   /** Defined while uploading is allowed; aborting it ends the attempt in flight. */
   #allowed: AbortController | undefined;
@@ -78,24 +82,35 @@ export class Uploader {
     return { remoteTXID: this.#remoteTXID, pendingFiles: this.#pending.length, pendingBytes, failure: this.#failure };
   }
 
-  /** The oldest file that the destination lacks. */
-  get oldestPending(): StagedFile | undefined {
-    return this.#pending[0];
+  /** Files that the destination lacks, as far as is known, in TXID order. */
+  get pending(): readonly StagedFile[] {
+    return this.#pending;
   }
 
-  /** Starts at the destination's position, with the staged files above it in TXID order. Call it while paused, or for the first time. */
-  start(remoteTXID: TXID, pending: readonly StagedFile[]): void {
+  /** Whether the destination's position is known. */
+  get started(): boolean {
+    return this.#started;
+  }
+
+  /**
+   * Goes on (or begins) at the destination's position, with those files that continue it; others belong to a history that it cannot take any
+   * more. Call it while paused, or for the first time. Whoever waits is told to ask again.
+   * @param staged what lay on the disk before, in TXID order; what was enqueued since then replaces it from its TXID on.
+   */
+  start(remoteTXID: TXID, staged: readonly StagedFile[]): void {
+    const files = [...staged];
+    for (const file of this.#pending) append(files, file);
     this.#remoteTXID = remoteTXID;
-    this.#pending = [...pending];
+    this.#pending = [...continuation(files, remoteTXID)];
     this.#failure = undefined;
-    this.#allowed = new AbortController();
-    this.#settle("durable", (waiter) => waiter.txid <= remoteTXID);
-    this.#go();
+    this.#started = true;
+    this.#settle("superseded", () => true);
+    this.resume();
   }
 
-  /** Adds a file; its TXID follows the last one. */
+  /** Adds a file. Its TXID follows the last one, or is one that was given to another file before and has lost its meaning. */
   enqueue(file: StagedFile): void {
-    this.#pending.push(file);
+    append(this.#pending, file);
     this.#go();
   }
 
@@ -138,7 +153,7 @@ export class Uploader {
     });
   }
 
-  /** Stops uploading until the next {@link Uploader.start}; an attempt in flight is cancelled, so its outcome is open. */
+  /** Stops uploading until {@link Uploader.start} or {@link Uploader.resume}; an attempt in flight is cancelled, so its outcome is open. */
   async pause(): Promise<void> {
     this.#allowed?.abort();
     this.#allowed = undefined;
@@ -146,14 +161,17 @@ export class Uploader {
     await this.#run;
   }
 
-  /** Tells everyone who waits that TXIDs have got another meaning. */
-  supersede(): void {
-    this.#settle("superseded", () => true);
+  /** Goes on after {@link Uploader.pause} as before; without effect when it was never started. */
+  resume(): void {
+    if (!this.#started || this.#allowed !== undefined) return;
+    this.#allowed = new AbortController();
+    this.#go();
   }
 
-  /** {@link Uploader.pause}, and everyone who waits gets `reason`. */
+  /** {@link Uploader.pause} for good; everyone who waits gets `reason`. */
   async stop(reason: Error): Promise<void> {
     await this.pause();
+    this.#started = false;
     this.#settle(reason, () => true);
   }
 
@@ -175,6 +193,7 @@ export class Uploader {
         if (signal.aborted) return;
         if (isLSError(error, "LS_CONFLICT") || isLSError(error, "LS_LTX_MISSING")) {
           this.#allowed = undefined;
+          this.#started = false;
           this.#settle(error, () => true);
           this.#options.hooks.stopped(error);
           return;
@@ -212,9 +231,14 @@ export class Uploader {
     await this.#alarm.wait(delayMs);
   }
 
-  #settle(outcome: "durable" | "superseded" | Error, which: (waiter: Waiter) => boolean): void {
+  #settle(outcome: Outcome, which: (waiter: Waiter) => boolean): void {
     for (const waiter of [...this.#waiters]) if (which(waiter)) waiter.settle(outcome);
   }
+}
+
+function append(files: StagedFile[], file: StagedFile): void {
+  while ((files.at(-1)?.txid ?? 0n) >= file.txid) files.pop();
+  files.push(file);
 }
 
 function asError(error: unknown): Error {

@@ -1,0 +1,204 @@
+import type { TXID } from "@ls/ltx";
+import { LSError } from "../errors.js";
+import { bindReplica, type Replica } from "../replica/replica.js";
+import type { CallOptions } from "../replica-client.js";
+import type { SQLiteDriver } from "../sqlite/driver.js";
+import { resolveDriver } from "../sqlite/resolve.js";
+import { type EnsureExistsResult, ensureExists } from "./ensure-exists.js";
+import { EventSink } from "./events.js";
+import { type DBOptions, type ResolvedDBOptions, resolveDBOptions } from "./options.js";
+import { Session } from "./session.js";
+import { closedStatus, type DBStatus, type SyncStatus } from "./status.js";
+import { unlessAborted } from "./unless-aborted.js";
+
+/** What a checkpoint left. */
+export interface CheckpointResult {
+  /** Frames in the WAL. */
+  readonly walFrames: number;
+  /** Frames of them that are in the database file. */
+  readonly checkpointedFrames: number;
+}
+
+/**
+ * A live SQLite database that is replicated to a destination. The application opens the database with its own driver and works as always;
+ * nothing is written to it, and `close()` is safe whatever the application has open.
+ *
+ * The database must be in WAL mode; until it is (or exists), it is waited for. Methods other than the constructor, `open()`, `close()`,
+ * `ensureExists()` and `status()` reject with `LS_NOT_OPEN` unless the database is open.
+ */
+export class DB {
+  /** Absolute path of the database. */
+  readonly path: string;
+  readonly replica: Replica;
+  readonly #options: ResolvedDBOptions;
+  readonly #events: EventSink;
+  readonly #closed: DBStatus;
+  #driver: SQLiteDriver | undefined;
+  #session: Session | undefined;
+  #opening: { readonly done: Promise<void>; readonly abort: AbortController } | undefined;
+  #closing: { readonly done: Promise<void>; readonly deadline: AbortController } | undefined;
+  #ensuring: Promise<EnsureExistsResult> | undefined;
+
+  /**
+   * Checks the options; no I/O.
+   * @param path the database file: a path, or a connection string that names one (`sqlite://…`, `file:…`).
+   * @throws LSError `LS_INVALID_OPTION`
+   */
+  constructor(path: string, options: DBOptions) {
+    this.#options = resolveDBOptions(path, options);
+    this.path = this.#options.settings.path;
+    this.replica = this.#options.replica;
+    this.#events = new EventSink({ db: this.path, onEvent: this.#options.onEvent, logger: this.#options.logger });
+    this.#closed = closedStatus(this.replica.client.destination);
+    bindReplica(this.replica, (file) => this.#sqlite().open(file, { readonly: true }));
+  }
+
+  /**
+   * Starts replication. Resolves when the database is captured, or waited for, or (with status and events saying so) the destination does
+   * not answer: attaching then goes on by itself. An open database keeps the process alive. Without effect when it is open.
+   * @throws LSError `LS_LOCKED`, `LS_DESTINATION_AHEAD`, `LS_CONFLICT`, `LS_SECOND_SQLITE`, `LS_NOT_A_DATABASE`, `LS_DRIVER_REQUIRED`, or why
+   * the meta directory cannot be used; nothing is held then.
+   */
+  async open({ signal }: CallOptions = {}): Promise<void> {
+    signal?.throwIfAborted();
+    if (this.#closing !== undefined)
+      await unlessAborted(
+        this.#closing.done.catch(() => {}),
+        signal,
+      );
+    if (this.#ensuring !== undefined)
+      await unlessAborted(
+        this.#ensuring.catch(() => {}),
+        signal,
+      );
+    if (this.#opening === undefined && this.#session === undefined) {
+      const abort = new AbortController();
+      const done = this.#open(AbortSignal.any(signal === undefined ? [abort.signal] : [abort.signal, signal])).finally(() => {
+        this.#opening = undefined;
+      });
+      this.#opening = { done, abort };
+    }
+    if (this.#opening !== undefined) await unlessAborted(this.#opening.done, signal);
+  }
+
+  async #open(signal: AbortSignal): Promise<void> {
+    const session = new Session(this.#options, this.#sqlite(), this.#events);
+    this.#session = session;
+    try {
+      await session.open(signal);
+    } catch (error) {
+      this.#session = undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * Flushes and stops replication: everything committed before the call is at the destination when it resolves. Idempotent, and safe at any
+   * time; concurrent calls share one shutdown. Uploads are repeated until `shutdownTimeoutMs` is over or `signal` of any call aborts.
+   * No handle, timer or thread remains afterwards, also when it rejects.
+   * @throws LSError `LS_NOT_DURABLE` when something is not at the destination, with `details.firstMissingTXID`.
+   */
+  async close({ signal }: CallOptions = {}): Promise<void> {
+    if (this.#closing === undefined) {
+      const deadline = new AbortController();
+      const done = this.#close(deadline).finally(() => {
+        this.#closing = undefined;
+      });
+      this.#closing = { done, deadline };
+    }
+    const { done, deadline } = this.#closing;
+    const abort = (): void => deadline.abort(signal?.reason);
+    if (signal?.aborted === true) abort();
+    signal?.addEventListener("abort", abort, { once: true });
+    try {
+      await done;
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
+  }
+
+  async #close(deadline: AbortController): Promise<void> {
+    const timeoutMs = this.#options.shutdownTimeoutMs;
+    const timer = setTimeout(() => deadline.abort(new DOMException(`not flushed within ${timeoutMs} ms`, "TimeoutError")), timeoutMs);
+    const opening = this.#opening;
+    try {
+      if (opening !== undefined) {
+        const abort = (): void => opening.abort.abort(deadline.signal.reason);
+        deadline.signal.addEventListener("abort", abort, { once: true });
+        // Whoever called open() hears of its failure.
+        await opening.done.catch(() => {});
+        deadline.signal.removeEventListener("abort", abort);
+      }
+      if (this.#session === undefined) await this.replica.client.close();
+      else await this.#session.close(deadline.signal);
+    } finally {
+      this.#session = undefined;
+      clearTimeout(timer);
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /**
+   * Cuts what is committed now into a file on the local disk.
+   * @returns the TXID that holds everything committed before the call.
+   * @throws LSError `LS_NOT_READY` (with `details.reason`), `LS_DISK_FULL`, or why the database is not being captured.
+   */
+  async sync({ signal }: CallOptions = {}): Promise<TXID> {
+    return this.#opened().sync(signal);
+  }
+
+  /**
+   * Resolves when everything committed before the call is durable at the destination. Failures that may pass by themselves are waited out
+   * for as long as `signal` allows; any other rejects.
+   * @returns the TXID that holds it.
+   * @throws LSError `LS_NOT_READY` (with `details.reason`), `LS_STORAGE_DENIED`, `LS_CONFLICT`, …
+   */
+  async syncAndWait({ signal }: CallOptions = {}): Promise<TXID> {
+    return this.#opened().syncAndWait(signal);
+  }
+
+  /** Whether the destination holds everything; looks at the database, not at the destination. */
+  async syncStatus({ signal }: CallOptions = {}): Promise<SyncStatus> {
+    return this.#opened().syncStatus(signal);
+  }
+
+  /** Folds the WAL into the database file as far as readers and writers allow; never holds either up. */
+  async checkpoint({ signal }: CallOptions = {}): Promise<CheckpointResult> {
+    return this.#opened().checkpoint(signal);
+  }
+
+  /**
+   * Restores the newest state from the destination if the database does not exist. Call it before `open()`, and before the application opens
+   * the database. The first cut afterwards continues the destination's history and holds only what changed since.
+   * @returns `"present"`: there is a database already, nothing was done. `"restored"`: it passed a quick integrity check.
+   * `"no-backup"`: the destination answered that it holds nothing; any failure to find out is thrown instead.
+   * @throws LSError as `restore()` of `@ls/core/restore`, `LS_LOCKED`, `LS_DRIVER_REQUIRED`.
+   */
+  async ensureExists({ signal }: CallOptions = {}): Promise<EnsureExistsResult> {
+    signal?.throwIfAborted();
+    if (this.#session !== undefined) throw new LSError("LS_INVALID_OPTION", "ensureExists() comes before open()");
+    this.#ensuring ??= ensureExists({ options: this.#options, driver: () => this.#sqlite(), events: this.#events, signal }).finally(() => {
+      this.#ensuring = undefined;
+    });
+    return unlessAborted(this.#ensuring, signal);
+  }
+
+  /** What is known about replication right now; no I/O, never a secret. */
+  status(): DBStatus {
+    return this.#session?.status() ?? this.#closed;
+  }
+
+  #opened(): Session {
+    if (this.#session === undefined || this.#closing !== undefined)
+      throw new LSError("LS_NOT_OPEN", `${this.path} is not open`, { details: { path: this.path } });
+    return this.#session;
+  }
+
+  #sqlite(): SQLiteDriver {
+    this.#driver ??= resolveDriver(this.#options.driver);
+    return this.#driver;
+  }
+}

@@ -1,0 +1,384 @@
+import type { TXID } from "@ls/ltx";
+import { isLSError, LSError, type LSErrorCode } from "../errors.js";
+import { Uploader, type UploadFailure } from "../replica/uploader.js";
+import type { SQLiteDriver } from "../sqlite/driver.js";
+import { createEngineHost } from "../worker/host.js";
+import { type AttachResult, attach } from "./attach.js";
+import { AttachLoop } from "./attach-loop.js";
+import { claimDestination } from "./destination-claims.js";
+import { type EventSink, reportOf } from "./events.js";
+import type { ResolvedDBOptions } from "./options.js";
+import type { EngineEvent, EngineHost, StagedFile } from "./protocol.js";
+import { type Attachment, type DBStatus, phaseOf, type SyncStatus } from "./status.js";
+
+/** How long an engine that was told to give up may take to answer before it is abandoned. */
+const ABANDON_MS = 5000;
+
+/**
+ * One run of a database's replication, from `open()` to `close()`: an engine, an uploader, and what joins them. State changes only between
+ * awaits, so whatever is called at the same time finds it consistent.
+ */
+export class Session {
+  readonly #options: ResolvedDBOptions;
+  readonly #events: EventSink;
+  readonly #host: EngineHost;
+  readonly #uploader: Uploader;
+  readonly #attachLoop: AttachLoop;
+  /** Aborted at the end: attaching stops. */
+  readonly #ended: AbortController = new AbortController();
+  #releaseClaim: (() => void) | undefined;
+  #lifecycle: "opening" | "open" | "closing" | "closed" = "opening";
+  #localTXID: TXID = 0n;
+  #dirtySinceMs: number | undefined;
+  #walBytes = 0;
+  #pausedBy: "staged-full" | "disk-full" | undefined;
+  #phase: DBStatus["phase"] = "opening";
+  #phaseSinceMs: number = Date.now();
+  #lastError: { readonly error: unknown; readonly atMs: number } | undefined;
+
+  constructor(options: ResolvedDBOptions, driver: SQLiteDriver, events: EventSink) {
+    this.#options = options;
+    this.#events = events;
+    const { settings, host, workerURL, replica } = options;
+    this.#host = createEngineHost({ kind: host, settings, driver, workerURL }, (event) => this.#engineEvent(event));
+    this.#uploader = new Uploader({
+      client: replica.client,
+      retryBaseMs: replica.syncIntervalMs,
+      hooks: {
+        uploaded: (file) => this.#uploaded(file),
+        failed: (failure) => this.#uploadFailed(failure),
+        recovered: (failures) => {
+          this.#events.emit({ type: "recovered", failures });
+          this.#lastError = undefined;
+        },
+        stopped: (error) => this.#uploadStopped(error),
+      },
+    });
+    this.#attachLoop = new AttachLoop({
+      path: settings.path,
+      retryBaseMs: replica.syncIntervalMs,
+      attempt: () => this.#attach(),
+      changed: (state) => this.#attachmentChanged(state),
+    });
+  }
+
+  // ---- open
+
+  /** Resolves after the first attempt to attach, unless that failed for good: then everything is released and it rejects. */
+  async open(signal: AbortSignal): Promise<void> {
+    try {
+      signal.throwIfAborted();
+      const opened = await this.#host.request("open", undefined, { signal });
+      this.#releaseClaim = claimDestination(this.#options.replica.client, this.#options.settings.path);
+      this.#localTXID = opened.position.txid;
+      this.#lifecycle = "open";
+      this.#attachLoop.start();
+      while (this.#attachLoop.state.kind === "attaching" && this.#uploader.status.failure === undefined) await this.#attachLoop.nextChange(signal);
+      if (this.#attachLoop.state.kind === "failed") throw this.#attachLoop.state.error;
+    } catch (error) {
+      await this.#closeEngine(true, AbortSignal.abort()).catch(() => {});
+      await this.#release();
+      throw error;
+    }
+  }
+
+  async #attach(): Promise<AttachResult> {
+    await this.#uploader.pause();
+    const { settings, replica, onDestinationAhead } = this.#options;
+    const signal = this.#ended.signal;
+    try {
+      const result = await attach({
+        path: settings.path,
+        host: this.#host,
+        client: replica.client,
+        onDestinationAhead,
+        signal,
+        upload: async (remoteTXID, staged) => {
+          this.#uploader.start(remoteTXID, staged);
+          const last = this.#uploader.pending.at(-1);
+          if (last !== undefined) await this.#uploader.waitFor(last.txid, signal);
+          await this.#uploader.pause();
+        },
+        continuingAbove: (localTXID, remoteTXID) => this.#events.emit({ type: "destination-ahead", localTXID, remoteTXID }),
+      });
+      if (result.kind === "attached") this.#began(result);
+      return result;
+    } finally {
+      this.#uploader.resume();
+    }
+  }
+
+  #began({ outcome, localTXID, remoteTXID, staged }: Extract<AttachResult, { kind: "attached" }>): void {
+    const { kind: _, ...facts } = outcome;
+    this.#localTXID = outcome.txid;
+    this.#uploader.start(remoteTXID, staged);
+    this.#events.emit({ type: "attached", ...facts });
+    if (localTXID > 0n || remoteTXID === 0n) return;
+    const { txid, differingPages, pageCount } = outcome;
+    const differingShare = differingPages === undefined || pageCount === undefined ? undefined : differingPages / Math.max(pageCount, 1);
+    this.#events.emit({ type: "adopted", remoteTXID, txid, differingPages, pageCount, differingShare });
+  }
+
+  // ---- what the application asks for
+
+  /** Cuts what is committed now; rejects when that is not possible now. */
+  async sync(signal: AbortSignal | undefined): Promise<TXID> {
+    for (;;) {
+      await this.#attachLoop.whenAttached(signal, false);
+      const txid = await this.#cut(signal);
+      if (txid !== undefined) return txid;
+    }
+  }
+
+  /** Resolves when everything that is committed now is durable at the destination. */
+  async syncAndWait(signal: AbortSignal | undefined): Promise<TXID> {
+    for (;;) {
+      await this.#attachLoop.whenAttached(signal, true);
+      const txid = await this.#cut(signal);
+      if (txid !== undefined && (await this.#uploader.waitFor(txid, signal))) return txid;
+    }
+  }
+
+  async checkpoint(signal: AbortSignal | undefined): Promise<{ walFrames: number; checkpointedFrames: number }> {
+    await this.#attachLoop.whenAttached(signal, false);
+    return this.#host.request("checkpoint", undefined, { signal });
+  }
+
+  async syncStatus(signal: AbortSignal | undefined): Promise<SyncStatus> {
+    if (this.#attachLoop.state.kind === "failed") {
+      return { localTXID: this.#localTXID, remoteTXID: this.#uploader.status.remoteTXID, inSync: false };
+    }
+    const { txid, dirty } = await this.#host.request("probe", undefined, { signal });
+    const { remoteTXID } = this.#uploader.status;
+    return { localTXID: txid, remoteTXID, inSync: this.#attachLoop.state.kind === "attached" && !dirty && txid <= remoteTXID };
+  }
+
+  status(): DBStatus {
+    const { remoteTXID, pendingFiles, pendingBytes, failure } = this.#uploader.status;
+    const attachment = this.#attachLoop.state;
+    const nextRetryMs = failure?.nextRetryMs ?? (attachment.kind === "retrying" ? attachment.nextRetryMs : undefined);
+    return {
+      phase: this.#phase,
+      since: new Date(this.#phaseSinceMs),
+      reason: attachment.kind === "waiting" ? attachment.reason : undefined,
+      lastError: this.#lastError === undefined ? undefined : { ...reportOf(this.#lastError.error), at: new Date(this.#lastError.atMs) },
+      nextRetryAt: nextRetryMs === undefined ? undefined : new Date(nextRetryMs),
+      pausedBy: this.#pausedBy,
+      lagMs: this.#lagMs(Date.now()),
+      localTXID: this.#localTXID,
+      remoteTXID,
+      walBytes: this.#walBytes,
+      stagedFiles: pendingFiles,
+      stagedBytes: pendingBytes,
+      destination: this.#options.replica.client.destination,
+    };
+  }
+
+  /** @returns undefined when capture ended before the cut was made: attach again, and cut then. */
+  async #cut(signal: AbortSignal | undefined): Promise<TXID | undefined> {
+    try {
+      const { txid } = await this.#host.request("sync", undefined, { signal });
+      return txid;
+    } catch (error) {
+      if (isLSError(error, "LS_NOT_READY") && this.#attachLoop.state.kind !== "attached") return undefined;
+      throw error;
+    }
+  }
+
+  #lagMs(nowMs: number): number | undefined {
+    const oldest = Math.min(this.#uploader.pending[0]?.oldestCommitMs ?? Infinity, this.#dirtySinceMs ?? Infinity);
+    if (oldest !== Infinity) return Math.max(0, nowMs - oldest);
+    return this.#attachLoop.state.kind === "attached" ? 0 : undefined;
+  }
+
+  // ---- close
+
+  /**
+   * Flushes until `deadline` aborts, then releases everything.
+   * @throws LSError `LS_NOT_DURABLE` when something is not at the destination.
+   */
+  async close(deadline: AbortSignal): Promise<void> {
+    this.#lifecycle = "closing";
+    this.#refreshPhase();
+    this.#uploader.hurry();
+    this.#attachLoop.hurry();
+    let failure: unknown;
+    let uncut = false;
+    try {
+      await this.syncAndWait(deadline);
+    } catch (error) {
+      // A database that cannot be read yet has nothing that could be lost.
+      if (this.#attachLoop.state.kind !== "waiting") {
+        failure = error;
+        uncut = await this.#mayBeUncut();
+      }
+    }
+    try {
+      await this.#closeEngine(failure !== undefined, deadline);
+      if (failure === undefined && this.#uploader.started) await this.#uploader.waitFor(this.#localTXID, deadline);
+    } catch (error) {
+      failure ??= error;
+    }
+    const missing = this.#firstMissing(uncut);
+    await this.#release();
+    if (missing !== undefined) throw notDurable(this.#options.settings.path, missing, failure);
+  }
+
+  /** Whether commits may exist that no staged file holds. */
+  async #mayBeUncut(): Promise<boolean> {
+    if (this.#attachLoop.state.kind !== "attached") return true;
+    try {
+      return (await this.#host.request("probe", undefined)).dirty;
+    } catch {
+      // The engine has failed, which the flush has reported already: nothing is known.
+      return true;
+    }
+  }
+
+  /** The engine's last cut, unless the deadline passes or `discard` says that it is of no use. */
+  async #closeEngine(discard: boolean, deadline: AbortSignal): Promise<void> {
+    const closed = this.#host.request("close", { discard });
+    let abandon: NodeJS.Timeout | undefined;
+    const abandoned = new Promise<never>((_, reject) => {
+      const giveUp = (): void => {
+        // The answer is the first request's.
+        this.#host.request("close", { discard: true }).catch(() => {});
+        abandon = setTimeout(() => reject(new LSError("LS_INTERNAL", `the engine of ${this.#options.settings.path} does not answer`)), ABANDON_MS);
+      };
+      if (deadline.aborted) giveUp();
+      else deadline.addEventListener("abort", giveUp, { once: true });
+      closed.finally(() => deadline.removeEventListener("abort", giveUp)).catch(() => {});
+    });
+    try {
+      const { txid } = await Promise.race([closed, abandoned]);
+      this.#localTXID = txid;
+    } finally {
+      clearTimeout(abandon);
+    }
+  }
+
+  #firstMissing(uncut: boolean): TXID | undefined {
+    return this.#uploader.pending[0]?.txid ?? (uncut ? this.#localTXID + 1n : undefined);
+  }
+
+  async #release(): Promise<void> {
+    this.#lifecycle = "closed";
+    this.#ended.abort();
+    await this.#uploader.stop(new LSError("LS_NOT_OPEN", `${this.#options.settings.path} was closed`));
+    await this.#attachLoop.stop();
+    await this.#host.dispose();
+    this.#releaseClaim?.();
+    await this.#options.replica.client.close();
+    this.#refreshPhase();
+  }
+
+  // ---- what happens by itself
+
+  #engineEvent(event: EngineEvent): void {
+    if (this.#lifecycle === "closed") return;
+    switch (event.type) {
+      case "staged":
+        this.#staged(event.file);
+        break;
+      case "dirty":
+        this.#dirtySinceMs ??= event.sinceMs;
+        break;
+      case "wal":
+        this.#walBytes = event.bytes;
+        break;
+      case "ready":
+        this.#attachLoop.start();
+        break;
+      case "not-ready":
+        this.#attachLoop.wait(event.reason);
+        break;
+      case "detached":
+        this.#events.emit(event);
+        this.#attachLoop.start();
+        break;
+      case "failed":
+        // `as`: the engine's failures carry the code of an LSError.
+        this.#fail(new LSError(event.code as LSErrorCode, event.message));
+        break;
+      case "paused":
+        this.#pausedBy = event.reason;
+        this.#events.emit(event);
+        break;
+      case "resumed":
+        this.#pausedBy = undefined;
+        this.#events.emit(event);
+        break;
+      default:
+        this.#events.emit(event);
+    }
+    this.#refreshPhase();
+  }
+
+  #staged(file: StagedFile): void {
+    this.#localTXID = file.txid;
+    this.#dirtySinceMs = undefined;
+    this.#events.emit({ type: "cut", txid: file.txid, sizeBytes: file.size, pageCount: file.pageCount });
+    this.#uploader.enqueue(file);
+  }
+
+  #uploaded(file: StagedFile): void {
+    // While attaching, the position that is found then acknowledges. After a failure nobody keeps the files that this would free.
+    if (this.#attachLoop.state.kind === "attached") this.#host.request("acknowledge", { txid: file.txid }).catch((error: unknown) => this.#unexpected(error));
+    const lagMs = Math.max(0, Date.now() - file.oldestCommitMs);
+    this.#events.emit({ type: "uploaded", txid: file.txid, sizeBytes: file.size, pageCount: file.pageCount, lagMs });
+    this.#refreshPhase();
+  }
+
+  #uploadFailed({ file, error, failures, nextRetryMs }: UploadFailure): void {
+    this.#lastError = { error, atMs: Date.now() };
+    this.#events.emit({ type: "upload-failed", txid: file.txid, error: reportOf(error), failures, nextRetryAt: new Date(nextRetryMs) });
+    this.#refreshPhase();
+    this.#attachLoop.notify();
+  }
+
+  #uploadStopped(error: LSError): void {
+    this.#fail(error);
+    // Read marks are let go, so that the application's checkpoints are its own again; what is staged stays for whoever resolves this.
+    this.#host.request("close", { discard: true }).catch((cause: unknown) => this.#unexpected(cause));
+  }
+
+  #attachmentChanged(state: Attachment): void {
+    if (state.kind === "retrying") {
+      this.#lastError = { error: state.error, atMs: Date.now() };
+      this.#events.emit({ type: "attach-failed", error: reportOf(state.error), failures: state.failures, nextRetryAt: new Date(state.nextRetryMs) });
+    } else if (state.kind === "attached") {
+      this.#lastError = undefined;
+    } else if (state.kind === "failed") {
+      this.#lastError = { error: state.error, atMs: Date.now() };
+      this.#events.emit({ type: "failed", error: reportOf(state.error) });
+    }
+    this.#refreshPhase();
+  }
+
+  #fail(error: LSError): void {
+    this.#attachLoop.fail(error);
+  }
+
+  #unexpected(error: unknown): void {
+    if (this.#lifecycle === "closing" || this.#lifecycle === "closed" || this.#attachLoop.state.kind === "failed") return;
+    const { code, message } = reportOf(error);
+    this.#events.emit({ type: "warning", code, message });
+  }
+
+  #refreshPhase(): void {
+    const attachment = this.#attachLoop.state;
+    const uploadFails = this.#uploader.status.failure !== undefined;
+    const phase = phaseOf({ lifecycle: this.#lifecycle, attachment, uploadFails, paused: this.#pausedBy !== undefined });
+    if (phase === this.#phase) return;
+    this.#phase = phase;
+    this.#phaseSinceMs = Date.now();
+    this.#events.emit({ type: "phase", phase, reason: attachment.kind === "waiting" ? attachment.reason : undefined });
+  }
+}
+
+function notDurable(path: string, firstMissingTXID: TXID, cause: unknown): LSError {
+  return new LSError("LS_NOT_DURABLE", `${path} was closed before everything was at the destination: missing from TXID ${firstMissingTXID} on`, {
+    cause,
+    details: { path, firstMissingTXID },
+  });
+}
