@@ -194,7 +194,11 @@ test("adoption, a destination that is ahead, and files that are gone locally: th
   let engine = new TestEngine(path);
   expect(await engine.start(41n)).toMatchObject({ kind: "base-required" });
   const image = app.serialize();
-  expect(await engine.ask("attach", { remoteTXID: 41n, remoteTimestampMs: 5_000_000_000_000, base: hashesOf(image, 41n) })).toMatchObject({ by: "diff", txid: 41n, differingPages: 0 });
+  expect(await engine.ask("attach", { remoteTXID: 41n, remoteTimestampMs: 5_000_000_000_000, base: hashesOf(image, 41n) })).toMatchObject({
+    by: "diff",
+    txid: 41n,
+    differingPages: 0,
+  });
   fill(app, 1);
   expect(await engine.sync()).toBe(42n);
   expect(engine.of("staged")[0]?.file.timestampMs).toBe(5_000_000_000_000);

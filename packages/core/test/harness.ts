@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { decodeLTX, type LTXHeader, type TXID } from "@ls/ltx";
@@ -114,6 +114,13 @@ export class TestReplica {
     for (const pgno of this.#pages.keys()) if (pgno > header.commit) this.#pages.delete(pgno);
   }
 
+  /** Restores to a file. */
+  writeTo(path: string): void {
+    const image = Buffer.alloc(this.#commit * this.#pageSize);
+    for (const [pgno, data] of this.#pages) image.set(data, (pgno - 1) * this.#pageSize);
+    writeFileSync(path, image);
+  }
+
   /** Numbers of the pages that differ from a database image; a missing page differs. */
   differences(image: Uint8Array): number[] {
     const size = this.#pageSize;
@@ -147,7 +154,10 @@ export function openWAL(path: string): Database.Database {
 }
 
 /** Another process that writes; see writer.mjs. */
-export function startWriter(path: string, { seconds, rate = 0, vacuum = 0 }: { seconds: number; rate?: number; vacuum?: number }): {
+export function startWriter(
+  path: string,
+  { seconds, rate = 0, vacuum = 0 }: { seconds: number; rate?: number; vacuum?: number },
+): {
   readonly process: ChildProcess;
   /** Resolves with the number of commits. */
   readonly done: Promise<number>;

@@ -55,7 +55,13 @@ export class Capture {
   isBehind(end: CommittedEnd): boolean {
     if (end.frames === 0) return false;
     const position = this.#position;
-    return end.header === undefined || position === undefined || position.salt1 !== end.header.salt1 || position.salt2 !== end.header.salt2 || position.frame !== end.frames;
+    return (
+      end.header === undefined ||
+      position === undefined ||
+      position.salt1 !== end.header.salt1 ||
+      position.salt2 !== end.header.salt2 ||
+      position.frame !== end.frames
+    );
   }
 
   /** Takes frames up to `end`, or until {@link mustCut}. The frames stay readable meanwhile as long as the read mark does not move. */
