@@ -83,7 +83,7 @@ async function replicateAndKill({ application, source, client, seconds, line }: 
 
 async function restoreAndCheck(url: string, outputPath: string, acknowledged: number): Promise<Outcome> {
   const started = performance.now();
-  const { txid } = await restore(url, { outputPath, integrityCheck: "quick" });
+  const { txid } = await restore(url, { outputPath, integrityCheck: "quick", driver: Database });
   const restoreMs = performance.now() - started;
   const restored = new Database(outputPath, { readonly: true });
   try {

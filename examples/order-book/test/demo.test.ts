@@ -82,7 +82,7 @@ describe("npm start -- <database> <url>", () => {
     expect(await exited, output()).toBe(0);
     expect(output()).toContain("Everything is at the destination.");
     app.close();
-    await restore(`file://${folder}/replica`, { outputPath: join(folder, "restored.db"), integrityCheck: "quick" });
+    await restore(`file://${folder}/replica`, { outputPath: join(folder, "restored.db"), integrityCheck: "quick", driver: Database });
     const restored = new Database(join(folder, "restored.db"));
     expect(restored.prepare("SELECT count(*), sum(n) FROM t").raw().get()).toEqual([200, 20_100]);
     restored.close();
