@@ -1,15 +1,13 @@
-import { isLSError } from "../errors.js";
+import { LSError } from "../errors.js";
 import type { LTXFileInfo, ReplicaClient } from "../replica-client.js";
 import { inOrder } from "./in-order.js";
+import { RetryBudget } from "./retry.js";
 
 /** Bytes fetched by one request. With {@link FetchOptions.parallelism} it bounds what waits in memory. */
 export const RANGE_BYTES: number = 2 * 1024 * 1024;
 
-/** Failures in a row, without {@link PROGRESS_BYTES} between them, that end a fetch. */
-const MAX_FAILURES = 5;
-/** So much progress makes earlier failures forgotten: a day-long restore survives a dropped connection an hour. */
-const PROGRESS_BYTES = 256 * 1024;
-const FIRST_BACKOFF_MS = 250;
+/** A request that gives no byte for so long is broken off and repeated. */
+const STALL_MS = 60_000;
 
 export interface FetchOptions {
   /** Requests under way at a time. */
@@ -25,12 +23,12 @@ export interface FetchedRange {
   readonly isLast: boolean;
 }
 
-/** A file that is shorter than its listing said. */
-export class ShortFile extends Error {
+/** A file gave fewer bytes than its listing said. That may be a connection that broke without an error, so it is retried first. */
+export class ShortFile extends LSError {
   readonly file: LTXFileInfo;
 
   constructor(file: LTXFileInfo, size: number) {
-    super(`ends after ${size} of ${file.size} bytes`);
+    super("LS_LTX_CORRUPTED", `ends after ${size} of ${file.size} bytes`, { retryable: true });
     this.file = file;
   }
 }
@@ -59,43 +57,47 @@ function* rangesOf(files: readonly LTXFileInfo[]): Generator<Range, void, undefi
 
 async function fetchRange(client: ReplicaClient, { file, offset, size }: Range, signal: AbortSignal): Promise<FetchedRange> {
   const chunks: Uint8Array[] = [];
+  const budget = new RetryBudget(signal);
   let received = 0;
-  let failures = 0;
-  let progress = 0;
   while (received < size) {
-    let failure: unknown;
+    const stall = new StallWatch(signal);
     try {
-      for await (const chunk of client.openLTXFile(file, { offset: offset + received, size: size - received, signal })) {
+      for await (const chunk of client.openLTXFile(file, { offset: offset + received, size: size - received, signal: stall.signal })) {
         const bytes = chunk.subarray(0, size - received);
         if (bytes.length > 0) chunks.push(bytes);
         received += bytes.length;
-        progress += bytes.length;
+        budget.progress(bytes.length);
+        stall.moved();
       }
-      if (received === size) break;
-      failure = new ShortFile(file, offset + received);
+      if (received < size) throw new ShortFile(file, offset + received);
     } catch (error) {
-      failure = error;
+      await budget.afterFailure(error);
+    } finally {
+      stall.stop();
     }
-    signal.throwIfAborted();
-    if (progress >= PROGRESS_BYTES) failures = 0;
-    progress = 0;
-    failures++;
-    if (failures > MAX_FAILURES || !(failure instanceof ShortFile || (isLSError(failure) && failure.retryable))) throw failure;
-    await delay(FIRST_BACKOFF_MS * 2 ** (failures - 1), signal);
   }
   return { file, chunks, isLast: offset + size === file.size };
 }
 
-function delay(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", onAbort);
-      resolve();
-    }, ms);
-    signal.addEventListener("abort", onAbort, { once: true });
-  });
+/** Aborts its signal when nothing has moved for {@link STALL_MS}. */
+class StallWatch {
+  readonly #stalled = new AbortController();
+  readonly signal: AbortSignal;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(parent: AbortSignal) {
+    this.signal = AbortSignal.any([parent, this.#stalled.signal]);
+    this.moved();
+  }
+
+  moved(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#stalled.abort(new LSError("LS_STORAGE_UNAVAILABLE", `no byte came for ${STALL_MS / 1000} s`, { retryable: true }));
+    }, STALL_MS);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
 }

@@ -2,6 +2,7 @@ import { LTX_HEADER_SIZE, LTX_TRAILER_SIZE } from "@ls/ltx";
 import { ALL_LEVELS } from "../levels.js";
 import type { LTXFileInfo, ReplicaClient } from "../replica-client.js";
 import type { DamagedFile } from "./plan-error.js";
+import { RetryBudget } from "./retry.js";
 
 export interface ReplicaListing {
   readonly files: readonly LTXFileInfo[];
@@ -17,8 +18,7 @@ export async function listReplica(
   client: ReplicaClient,
   options: { readonly accurateTimestamps: boolean; readonly inOrder: boolean; readonly signal: AbortSignal | undefined },
 ): Promise<ReplicaListing> {
-  const listLevel = (level: number): Promise<LTXFileInfo[]> =>
-    collect(client.ltxFiles(level, { accurateTimestamps: options.accurateTimestamps, signal: options.signal }));
+  const listLevel = (level: number): Promise<LTXFileInfo[]> => listOneLevel(client, level, options);
   const levels: LTXFileInfo[][] = [];
   if (options.inOrder) {
     for (const level of ALL_LEVELS) levels.push(await listLevel(level));
@@ -32,8 +32,19 @@ export async function listReplica(
   return { files, damaged };
 }
 
-async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = [];
-  for await (const item of items) all.push(item);
-  return all;
+async function listOneLevel(
+  client: ReplicaClient,
+  level: number,
+  { accurateTimestamps, signal }: { readonly accurateTimestamps: boolean; readonly signal: AbortSignal | undefined },
+): Promise<LTXFileInfo[]> {
+  const budget = new RetryBudget(signal);
+  for (;;) {
+    const files: LTXFileInfo[] = [];
+    try {
+      for await (const file of client.ltxFiles(level, { accurateTimestamps, signal })) files.push(file);
+      return files;
+    } catch (error) {
+      await budget.afterFailure(error);
+    }
+  }
 }
