@@ -112,14 +112,14 @@ test("an old copy of database and WAL was put back and written on: its frames un
   const replica = new TestReplica();
   const first = new TestEngine(path);
   await first.start();
-  for (const end of ["", "-wal"]) copyFileSync(path + end, path + end + ".old");
+  for (const end of ["", "-wal"]) copyFileSync(path + end, `${path + end}.old`);
   fill(app, 40);
   await first.sync();
   await first.stop();
   await replica.pull(first.settings);
   app.close();
   for (const end of ["", "-wal", "-shm"]) rmSync(path + end, { force: true });
-  for (const end of ["", "-wal"]) copyFileSync(path + end + ".old", path + end);
+  for (const end of ["", "-wal"]) copyFileSync(`${path + end}.old`, path + end);
   app = openWAL(path);
   fill(app, 80);
   const second = new TestEngine(path);
