@@ -78,7 +78,7 @@ describe("uploads that go wrong", () => {
     const txid = await db.sync();
     expect((await db.syncStatus()).inSync).toBe(false);
     const start = performance.now();
-    await expect(db.close()).rejects.toMatchObject({ code: "LS_NOT_DURABLE", details: { txid } });
+    await expect(db.close()).rejects.toMatchObject({ code: "LS_NOT_DURABLE", details: { firstMissingTXID: txid } });
     expect(performance.now() - start).toBeLessThan(5_000);
   });
 });
