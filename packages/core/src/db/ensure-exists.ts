@@ -38,7 +38,7 @@ export async function ensureExists({ options, driver, events, signal }: EnsureEx
   const { path } = settings;
   const { client } = replica;
   if (statSync(path, { throwIfNoEntry: false }) !== undefined) return "present";
-  const remote = await remotePosition(client, { signal });
+  const remote = await remotePosition(client, { patient: true, signal });
   if (remote.txid === 0n) return "no-backup";
 
   const sqlite = driver();

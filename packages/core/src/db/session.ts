@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { TXID } from "@ls/ltx";
 import { isLSError, LSError, type LSErrorCode } from "../errors.js";
 import { Uploader, type UploadFailure } from "../replica/uploader.js";
@@ -39,6 +40,8 @@ export class Session {
   constructor(options: ResolvedDBOptions, driver: SQLiteDriver, events: EventSink) {
     this.#options = options;
     this.#events = events;
+    // One listener per request under way; Node takes more than ten for a leak.
+    setMaxListeners(0, this.#ended.signal);
     const { settings, host, workerURL, replica } = options;
     this.#host = createEngineHost({ kind: host, settings, driver, workerURL }, (event) => this.#engineEvent(event));
     this.#uploader = new Uploader({

@@ -10,14 +10,19 @@ export interface ReplicaListing {
   readonly damaged: readonly DamagedFile[];
 }
 
+export interface ListReplicaOptions {
+  readonly accurateTimestamps: boolean;
+  readonly inOrder: boolean;
+  /** Wait failures out that may pass by themselves. Default true; callers that repeat the whole say false. */
+  readonly patient?: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
 /**
  * Lists every level once. One level after the other (`inOrder`), a replica being compacted meanwhile shows no hole that is not there:
  * files move upwards, and a level is looked at before the one its files move to. All at once is faster and nearly always right.
  */
-export async function listReplica(
-  client: ReplicaClient,
-  options: { readonly accurateTimestamps: boolean; readonly inOrder: boolean; readonly signal: AbortSignal | undefined },
-): Promise<ReplicaListing> {
+export async function listReplica(client: ReplicaClient, options: ListReplicaOptions): Promise<ReplicaListing> {
   const listLevel = (level: number): Promise<LTXFileInfo[]> => listOneLevel(client, level, options);
   const levels: LTXFileInfo[][] = [];
   if (options.inOrder) {
@@ -32,11 +37,7 @@ export async function listReplica(
   return { files, damaged };
 }
 
-async function listOneLevel(
-  client: ReplicaClient,
-  level: number,
-  { accurateTimestamps, signal }: { readonly accurateTimestamps: boolean; readonly signal: AbortSignal | undefined },
-): Promise<LTXFileInfo[]> {
+async function listOneLevel(client: ReplicaClient, level: number, { accurateTimestamps, patient = true, signal }: ListReplicaOptions): Promise<LTXFileInfo[]> {
   const budget = new RetryBudget(signal);
   for (;;) {
     const files: LTXFileInfo[] = [];
@@ -44,6 +45,7 @@ async function listOneLevel(
       for await (const file of client.ltxFiles(level, { accurateTimestamps, signal })) files.push(file);
       return files;
     } catch (error) {
+      if (!patient) throw error;
       await budget.afterFailure(error);
     }
   }
