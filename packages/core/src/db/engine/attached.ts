@@ -254,7 +254,7 @@ export class Attached {
     const wanted = due === "now" || end.frames >= settings.minCheckpointPages;
     const checkpointed = result === "partial" && gate.takeover && wanted && end.frames > end.backfilled;
     if (checkpointed) {
-      result = await this.#takeover.checkpoint(slicer);
+      result = await this.#takeover.checkpoint(this.#barrierAllowed(end), slicer);
       end = this.readEnd();
       if (result === "partial" && this.#barrierAllowed(end)) {
         result = this.#takeover.barrier();

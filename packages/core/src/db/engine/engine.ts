@@ -150,7 +150,7 @@ export class Engine {
         if (error instanceof Doubt && attempt < ATTACH_ATTEMPTS) continue;
         const reason = reasonFor(error, this.#settings.path);
         if (reason === undefined) throw error;
-        if (isLSError(error)) this.#emit({ type: "warning", code: error.code, message: error.message });
+        if (isLSError(error)) this.#warn(error);
         this.#notReady = reason;
         return { kind: "not-ready", reason };
       }
@@ -293,7 +293,7 @@ export class Engine {
       if (this.#paused === undefined) this.#pause("disk-full");
       return;
     }
-    this.#emit({ type: "warning", code: isLSError(error) ? error.code : "LS_INTERNAL", message: error instanceof Error ? error.message : String(error) });
+    this.#warn(error);
   }
 
   #block(): void {
@@ -448,6 +448,7 @@ export class Engine {
     if (local.tableUnsaved && now - this.#lastTableSave >= TABLE_SAVE_MS) {
       this.#lastTableSave = now;
       local.saveTable(attached.identity, attached.cutPosition);
+      if (this.#paused === "disk-full") this.#succeeded();
     }
   }
 
@@ -477,11 +478,21 @@ export class Engine {
 
   /** Last cut and page table. */
   async #finish(loop: CaptureLoop, slicer: Slicer): Promise<void> {
-    const local = this.#opened();
     try {
       await this.#cutAll(loop, slicer);
     } finally {
-      if (local.tableUnsaved) local.saveTable(loop.attached.identity, loop.attached.cutPosition);
+      this.#saveLastTable(loop);
+    }
+  }
+
+  #saveLastTable({ attached }: CaptureLoop): void {
+    const local = this.#opened();
+    if (!local.tableUnsaved) return;
+    try {
+      local.saveTable(attached.identity, attached.cutPosition);
+    } catch (error) {
+      // Nothing is lost without it: the next start has more to read.
+      this.#warn(error);
     }
   }
 
@@ -497,6 +508,11 @@ export class Engine {
     const { path } = this.#settings;
     const reason = this.#notReady ?? "not-attached";
     throw new LSError("LS_NOT_READY", `${path} cannot be replicated yet: ${reason}`, { retryable: true, details: { path, reason } });
+  }
+
+  #warn(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    this.#emit({ type: "warning", code: isLSError(error) ? error.code : "LS_INTERNAL", message });
   }
 
   #context(local: LocalState): AttachedContext {
