@@ -9,6 +9,7 @@ export default defineConfig({
     replicator: "programs/replicator.ts",
     "lock-prober": "programs/lock-prober.ts",
     phases: "programs/phases.ts",
+    "restore-once": "programs/restore-once.ts",
   },
   format: ["esm"],
   target: "node20",

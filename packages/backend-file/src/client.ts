@@ -71,7 +71,8 @@ export class FileReplicaClient implements ReplicaClient {
   }
 
   async *openLTXFile(ref: LTXFileRef, options: OpenOptions = {}): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
-    yield* readFileRange(ltxFilePath(this.path, ref), ref, { offset: options.offset ?? 0, size: options.size ?? 0, signal: options.signal });
+    const { offset = 0, size = 0, reuseChunks = false, signal } = options;
+    yield* readFileRange(ltxFilePath(this.path, ref), ref, { offset, size, reuseChunks, signal });
   }
 
   async writeLTXFile(ref: LTXFileRef, data: AsyncIterable<Uint8Array>, options: WriteOptions = {}): Promise<LTXFileInfo> {

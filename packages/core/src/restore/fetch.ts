@@ -4,7 +4,7 @@ import { inOrder } from "./in-order.js";
 import { RetryBudget } from "./retry.js";
 
 /** Bytes fetched by one request. With {@link FetchOptions.parallelism} it bounds what waits in memory. */
-export const RANGE_BYTES: number = 2 * 1024 * 1024;
+export const RANGE_BYTES: number = 1024 * 1024;
 
 /** A request that gives no byte for so long is broken off and repeated. */
 const STALL_MS = 60_000;
@@ -18,7 +18,8 @@ export interface FetchOptions {
 /** Part of a file, in the order of the file. */
 export interface FetchedRange {
   readonly file: LTXFileInfo;
-  readonly chunks: readonly Uint8Array[];
+  /** Valid until the next range is asked for. */
+  readonly bytes: Uint8Array;
   /** No more of this file follows. */
   readonly isLast: boolean;
 }
@@ -37,8 +38,19 @@ export class ShortFile extends LSError {
  * Fetches whole files, one after the other, by requests that overlap in time: small files by one each, large ones by several.
  * A request that breaks off goes on where it stopped.
  */
-export function fetchFiles(client: ReplicaClient, files: readonly LTXFileInfo[], options: FetchOptions): AsyncGenerator<FetchedRange, void, undefined> {
-  return inOrder(rangesOf(files), options.parallelism, (range, signal) => fetchRange(client, range, signal), options.signal);
+export async function* fetchFiles(client: ReplicaClient, files: readonly LTXFileInfo[], options: FetchOptions): AsyncGenerator<FetchedRange, void, undefined> {
+  // Ranges go through the same few buffers: collecting garbage would come long after the memory has grown by it.
+  const idle: Uint8Array[] = [];
+  const fetch = async (range: Range, signal: AbortSignal): Promise<{ range: Range; buffer: Uint8Array }> => {
+    const buffer = idle.pop() ?? new Uint8Array(RANGE_BYTES);
+    await fillRange(client, range, buffer, signal);
+    return { range, buffer };
+  };
+  for await (const { range, buffer } of inOrder(rangesOf(files), options.parallelism, fetch, options.signal)) {
+    const { file, offset, size } = range;
+    yield { file, bytes: buffer.subarray(0, size), isLast: offset + size === file.size };
+    idle.push(buffer);
+  }
 }
 
 interface Range {
@@ -55,16 +67,16 @@ function* rangesOf(files: readonly LTXFileInfo[]): Generator<Range, void, undefi
   }
 }
 
-async function fetchRange(client: ReplicaClient, { file, offset, size }: Range, signal: AbortSignal): Promise<FetchedRange> {
-  const chunks: Uint8Array[] = [];
+async function fillRange(client: ReplicaClient, { file, offset, size }: Range, buffer: Uint8Array, signal: AbortSignal): Promise<void> {
   const budget = new RetryBudget(signal);
   let received = 0;
   while (received < size) {
     const stall = new StallWatch(signal);
     try {
-      for await (const chunk of client.openLTXFile(file, { offset: offset + received, size: size - received, signal: stall.signal })) {
+      const wanted = { offset: offset + received, size: size - received, reuseChunks: true, signal: stall.signal };
+      for await (const chunk of client.openLTXFile(file, wanted)) {
         const bytes = chunk.subarray(0, size - received);
-        if (bytes.length > 0) chunks.push(bytes);
+        buffer.set(bytes, received);
         received += bytes.length;
         budget.progress(bytes.length);
         stall.moved();
@@ -76,28 +88,38 @@ async function fetchRange(client: ReplicaClient, { file, offset, size }: Range, 
       stall.stop();
     }
   }
-  return { file, chunks, isLast: offset + size === file.size };
 }
 
-/** Aborts its signal when nothing has moved for {@link STALL_MS}. */
+/**
+ * A request's own signal: aborted with its parent, and when nothing has moved for {@link STALL_MS}. Not `AbortSignal.any`, which leaves a trace in
+ * the parent for each of the many thousand requests of a long restore.
+ */
 class StallWatch {
-  readonly #stalled = new AbortController();
-  readonly signal: AbortSignal;
+  readonly #controller = new AbortController();
+  readonly #parent: AbortSignal;
+  readonly #follow = (): void => this.#controller.abort(this.#parent.reason);
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(parent: AbortSignal) {
-    this.signal = AbortSignal.any([parent, this.#stalled.signal]);
+    this.#parent = parent;
+    if (parent.aborted) this.#follow();
+    parent.addEventListener("abort", this.#follow, { once: true });
     this.moved();
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
   }
 
   moved(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      this.#stalled.abort(new LSError("LS_STORAGE_UNAVAILABLE", `no byte came for ${STALL_MS / 1000} s`, { retryable: true }));
+      this.#controller.abort(new LSError("LS_STORAGE_UNAVAILABLE", `no byte came for ${STALL_MS / 1000} s`, { retryable: true }));
     }, STALL_MS);
   }
 
   stop(): void {
     clearTimeout(this.#timer);
+    this.#parent.removeEventListener("abort", this.#follow);
   }
 }
