@@ -68,7 +68,9 @@ export class AttachLoop {
 
   /** The database cannot be read any more; `start` when it can. */
   wait(reason: NotReadyReason): void {
-    if (this.#run === undefined && this.#state.kind !== "failed") this.#become({ kind: "waiting", reason });
+    // An attempt under way may have succeeded before this: it is repeated, and finds out.
+    if (this.#run !== undefined) this.#again = true;
+    else if (this.#state.kind !== "failed") this.#become({ kind: "waiting", reason });
   }
 
   fail(error: Error): void {

@@ -13,7 +13,7 @@ import { Doubt } from "./doubt.js";
 import { byState, type Established, establish } from "./establish.js";
 import { LocalState } from "./local-state.js";
 import { OperationQueue } from "./operation-queue.js";
-import { Backoff } from "./pace.js";
+import { Backoff, LOOK_MS } from "./pace.js";
 import { isDamage, ownerOf, reasonFor, whyNotReady } from "./readiness.js";
 import { Slicer } from "./slicer.js";
 import { DatabaseWatch } from "./watch.js";
@@ -24,8 +24,10 @@ const TABLE_SAVE_MS = 60_000;
 const RESUME_SHARE = 0.9;
 /** Attempts to attach while files are being exchanged under us. */
 const ATTACH_ATTEMPTS = 3;
-/** The poll never spins. */
-const MIN_POLL_MS = 10;
+/** The same warning is repeated at most this often. */
+const WARNING_MS = 60_000;
+/** With `monitorIntervalMs: 0` notifications are relied on, and this is only the net below them. */
+const NET_POLL_MS = 60_000;
 
 export interface EngineOptions {
   readonly settings: EngineSettings;
@@ -69,6 +71,9 @@ export class Engine {
   #lastTableSave = 0;
   /** No cut and no repair before this moment: the last one failed. */
   #blockedUntil = 0;
+  #looksBlockedUntil = 0;
+  #lastWarning = "";
+  #lastWarningAt = Number.NEGATIVE_INFINITY;
 
   constructor({ settings, driver, emit, barrierPatienceMs }: EngineOptions) {
     this.#settings = settings;
@@ -180,11 +185,12 @@ export class Engine {
     }
   }
 
-  #probe(): { txid: TXID; dirty: boolean } {
+  #probe(): EngineRequests["probe"]["result"] {
     const { txid } = this.#opened();
     const attached = this.#loop?.attached;
     if (attached !== undefined) return { txid, dirty: attached.isDirty(attached.readEnd()) };
-    return { txid, dirty: this.#notReady === undefined };
+    const notReady = this.#lookAfresh();
+    return { txid, dirty: notReady === undefined, ...(notReady === undefined ? {} : { notReady }) };
   }
 
   #acknowledge(txid: TXID): undefined {
@@ -285,7 +291,11 @@ export class Engine {
       this.#lookAfresh();
       return;
     }
-    if (isBusy(error) || (this.#paused === "staged-full" && isLSError(error, "LS_STORAGE_UNAVAILABLE"))) return;
+    if (this.#paused === "staged-full" && isLSError(error, "LS_STORAGE_UNAVAILABLE")) return;
+    if (isBusy(error)) {
+      this.#blockedUntil = performance.now() + LOOK_MS;
+      return;
+    }
     this.#block();
     if (isLSError(error, "LS_DISK_FULL")) {
       // What is captured stays while there is room for it; then one diff file takes its place.
@@ -293,6 +303,7 @@ export class Engine {
       if (this.#paused === undefined) this.#pause("disk-full");
       return;
     }
+    this.#looksBlockedUntil = this.#blockedUntil;
     this.#warn(error);
   }
 
@@ -368,7 +379,7 @@ export class Engine {
   }
 
   #nextPoll(): number {
-    return this.#lastPoll + Math.max(this.#settings.monitorIntervalMs, MIN_POLL_MS);
+    return this.#lastPoll + (this.#settings.monitorIntervalMs || NET_POLL_MS);
   }
 
   /** When something is due before the next poll. */
@@ -376,8 +387,13 @@ export class Engine {
     const loop = this.#loop;
     if (loop === undefined) return this.#repair === undefined ? undefined : this.#blockedUntil;
     if (!this.#tableComplete) return now;
-    const look = loop.nextLook(now) ?? Number.POSITIVE_INFINITY;
+    const look = this.#nextLook(loop, now) ?? Number.POSITIVE_INFINITY;
     return Math.min(look, this.#nextCut(loop, now) ?? Number.POSITIVE_INFINITY);
+  }
+
+  #nextLook(loop: CaptureLoop, now: number): number | undefined {
+    const look = loop.nextLook(now);
+    return look === undefined ? undefined : Math.max(look, this.#looksBlockedUntil);
   }
 
   #nextCut(loop: CaptureLoop, now: number): number | undefined {
@@ -413,7 +429,7 @@ export class Engine {
       if (this.#repair !== undefined && performance.now() >= this.#blockedUntil) await this.#tryRepair(slicer);
       return;
     }
-    const look = loop.nextLook(performance.now());
+    const look = this.#nextLook(loop, performance.now());
     if (look !== undefined && look <= performance.now()) await loop.look(slicer);
     const cut = this.#nextCut(loop, performance.now());
     if (cut !== undefined && cut <= performance.now()) await this.#cutAll(loop, slicer);
@@ -510,8 +526,13 @@ export class Engine {
     throw new LSError("LS_NOT_READY", `${path} cannot be replicated yet: ${reason}`, { retryable: true, details: { path, reason } });
   }
 
+  /** Tells of trouble; the same trouble at most once a minute. */
   #warn(error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
+    const now = performance.now();
+    if (message === this.#lastWarning && now - this.#lastWarningAt < WARNING_MS) return;
+    this.#lastWarning = message;
+    this.#lastWarningAt = now;
     this.#emit({ type: "warning", code: isLSError(error) ? error.code : "LS_INTERNAL", message });
   }
 
