@@ -207,6 +207,7 @@ export class Attached {
     const more = capture.isBehind(end);
     this.#oldestCommitMs = more ? Date.now() : undefined;
     this.#context.emit({ type: "staged", file });
+    if (this.#oldestCommitMs !== undefined) this.#context.emit({ type: "dirty", sinceMs: this.#oldestCommitMs });
     return more;
   }
 

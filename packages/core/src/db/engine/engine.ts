@@ -141,7 +141,9 @@ export class Engine {
 
   async #attach(request: AttachRequest, slicer: Slicer): Promise<AttachOutcome> {
     const local = this.#opened();
-    if (this.#loop !== undefined) return { kind: "attached", by: "wal", reason: "capture runs already", txid: local.txid };
+    // Asked for while attached: something is wrong with what was staged, so start from what the disk holds.
+    this.#end();
+    local.staged.reload();
     this.#repair = undefined;
     this.#notReady = whyNotReady(this.#driver, this.#settings.path);
     if (this.#notReady !== undefined) return { kind: "not-ready", reason: this.#notReady };
