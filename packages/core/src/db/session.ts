@@ -6,14 +6,12 @@ import type { SQLiteDriver } from "../sqlite/driver.js";
 import { createEngineHost } from "../worker/host.js";
 import { type AttachResult, attach } from "./attach.js";
 import { AttachLoop } from "./attach-loop.js";
+import { closeEngine, withinGrace } from "./close-engine.js";
 import { claimDestination } from "./destination-claims.js";
 import { type EventSink, reportOf } from "./events.js";
 import type { ResolvedDBOptions } from "./options.js";
 import type { EngineEvent, EngineHost, StagedFile } from "./protocol.js";
 import { type Attachment, type DBStatus, phaseOf, type SyncStatus } from "./status.js";
-
-/** How long an engine that was told to give up may take to answer before it is abandoned. */
-const ABANDON_MS = 5000;
 
 /**
  * One run of a database's replication, from `open()` to `close()`: an engine, an uploader, and what joins them. State changes only between
@@ -79,7 +77,8 @@ export class Session {
       while (this.#attachLoop.state.kind === "attaching" && this.#uploader.status.failure === undefined) await this.#attachLoop.nextChange(signal);
       if (this.#attachLoop.state.kind === "failed") throw this.#attachLoop.state.error;
     } catch (error) {
-      await this.#closeEngine(true, AbortSignal.abort()).catch(() => {});
+      // What open() failed with is what is told.
+      await closeEngine(this.#host, { path: this.#options.settings.path, discard: true, deadline: AbortSignal.abort() }).catch(() => {});
       await this.#release();
       throw error;
     }
@@ -137,7 +136,7 @@ export class Session {
   async syncAndWait(signal: AbortSignal | undefined): Promise<TXID> {
     for (;;) {
       await this.#attachLoop.whenAttached(signal, true);
-      const txid = await this.#cut(signal);
+      const txid = await this.#cutPatiently(signal);
       if (txid !== undefined && (await this.#uploader.waitFor(txid, signal))) return txid;
     }
   }
@@ -152,6 +151,8 @@ export class Session {
       return { localTXID: this.#localTXID, remoteTXID: this.#uploader.status.remoteTXID, inSync: false };
     }
     const { txid, dirty } = await this.#host.request("probe", undefined, { signal });
+    // An answer that nothing is uncut is newer than what was seen before.
+    if (!dirty) this.#dirtySinceMs = undefined;
     const { remoteTXID } = this.#uploader.status;
     return { localTXID: txid, remoteTXID, inSync: this.#attachLoop.state.kind === "attached" && !dirty && txid <= remoteTXID };
   }
@@ -188,6 +189,19 @@ export class Session {
     }
   }
 
+  /** As {@link Session.#cut}; while as many staged files as allowed wait for the destination, it waits for one of them. */
+  async #cutPatiently(signal: AbortSignal | undefined): Promise<TXID | undefined> {
+    for (;;) {
+      try {
+        return await this.#cut(signal);
+      } catch (error) {
+        const oldest = this.#uploader.pending[0];
+        if (this.#pausedBy !== "staged-full" || oldest === undefined || !isLSError(error, "LS_STORAGE_UNAVAILABLE")) throw error;
+        if (!(await this.#uploader.waitFor(oldest.txid, signal))) return undefined;
+      }
+    }
+  }
+
   #lagMs(nowMs: number): number | undefined {
     const oldest = Math.min(this.#uploader.pending[0]?.oldestCommitMs ?? Infinity, this.#dirtySinceMs ?? Infinity);
     if (oldest !== Infinity) return Math.max(0, nowMs - oldest);
@@ -217,7 +231,7 @@ export class Session {
       }
     }
     try {
-      await this.#closeEngine(failure !== undefined, deadline);
+      this.#localTXID = await closeEngine(this.#host, { path: this.#options.settings.path, discard: failure !== undefined, deadline });
       if (failure === undefined && this.#uploader.started) await this.#uploader.waitFor(this.#localTXID, deadline);
     } catch (error) {
       failure ??= error;
@@ -238,28 +252,6 @@ export class Session {
     }
   }
 
-  /** The engine's last cut, unless the deadline passes or `discard` says that it is of no use. */
-  async #closeEngine(discard: boolean, deadline: AbortSignal): Promise<void> {
-    const closed = this.#host.request("close", { discard });
-    let abandon: NodeJS.Timeout | undefined;
-    const abandoned = new Promise<never>((_, reject) => {
-      const giveUp = (): void => {
-        // The answer is the first request's.
-        this.#host.request("close", { discard: true }).catch(() => {});
-        abandon = setTimeout(() => reject(new LSError("LS_INTERNAL", `the engine of ${this.#options.settings.path} does not answer`)), ABANDON_MS);
-      };
-      if (deadline.aborted) giveUp();
-      else deadline.addEventListener("abort", giveUp, { once: true });
-      closed.finally(() => deadline.removeEventListener("abort", giveUp)).catch(() => {});
-    });
-    try {
-      const { txid } = await Promise.race([closed, abandoned]);
-      this.#localTXID = txid;
-    } finally {
-      clearTimeout(abandon);
-    }
-  }
-
   #firstMissing(uncut: boolean): TXID | undefined {
     return this.#uploader.pending[0]?.txid ?? (uncut ? this.#localTXID + 1n : undefined);
   }
@@ -267,8 +259,9 @@ export class Session {
   async #release(): Promise<void> {
     this.#lifecycle = "closed";
     this.#ended.abort();
-    await this.#uploader.stop(new LSError("LS_NOT_OPEN", `${this.#options.settings.path} was closed`));
-    await this.#attachLoop.stop();
+    const stopped = new LSError("LS_NOT_OPEN", `${this.#options.settings.path} was closed`);
+    // A client that ignores its signal does not keep the database from being closed.
+    await withinGrace(Promise.all([this.#uploader.stop(stopped), this.#attachLoop.stop()]));
     await this.#host.dispose();
     this.#releaseClaim?.();
     await this.#options.replica.client.close();
