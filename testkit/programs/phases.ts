@@ -46,9 +46,10 @@ function enter(phase: string, path: string): void {
 function phaseOf(call: "write" | "sync" | "rename", path: string): string | undefined {
   if (path === "") return undefined;
   if (path === `${database}-wal`) return call === "sync" ? "wal sync" : undefined;
-  if (replica !== "" && path.startsWith(`${replica}/`)) return `upload ${call}`;
+  // Directories are synced too; only the files themselves count.
+  if (replica !== "" && path.startsWith(`${replica}/`)) return path.includes(".ltx") ? `upload ${call}` : undefined;
   if (/\/ls\/pages(\.tmp)?$/.test(path)) return "page table";
-  if (/\/ltx\/0\/[^/]*$/.test(path) && !path.startsWith(replica)) return `staging ${call}`;
+  if (/\/ltx\/0\/[^/]*\.ltx[^/]*$/.test(path) && !path.startsWith(replica)) return `staging ${call}`;
   return undefined;
 }
 

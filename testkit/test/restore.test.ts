@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { isLSError, LSError, type LTXFileRef } from "@ls/core/backend-kit";
 import { type RestoreProgress, restore, restoreTo } from "@ls/core/restore";
@@ -10,6 +11,7 @@ import { MemoryClient } from "../src/memory-client.js";
 import { MemorySink } from "../src/memory-sink.js";
 import { Random, seedOf, withSeed } from "../src/random.js";
 import { RequestCounter } from "../src/request-counter.js";
+import { skipLoudly } from "../src/skip.js";
 import { tempDir } from "../src/tmp.js";
 
 afterEach(() => {
@@ -481,6 +483,27 @@ describe("to a file", () => {
     });
     expect(isLSError(error, "LS_STORAGE_DENIED") && error.message).toContain(dir.path);
     expect(readdirSync(dir.path)).toEqual([]);
+  });
+
+  test("a full disk is LS_DISK_FULL, and leaves nothing", async () => {
+    using dir = tempDir("restore");
+    if (process.geteuid?.() !== 0) {
+      skipLoudly("the right to mount a tmpfs of 1 MiB", "run the tests as root");
+      return;
+    }
+    const made = new LTXHistory(new Random(13), { transactions: 1, pageSize: 65_536, maxPages: 60 });
+    const client = new MemoryClient();
+    await made.putAll(client, made.rawRefs());
+    const mount = dir.file("small");
+    mkdirSync(mount);
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", mount]);
+    try {
+      expect(made.state(1n).length).toBeGreaterThan(1024 * 1024);
+      expect(isLSError(await failure(restore(client, { outputPath: `${mount}/out.db` })), "LS_DISK_FULL")).toBe(true);
+      expect(readdirSync(mount)).toEqual([]);
+    } finally {
+      execFileSync("umount", [mount]);
+    }
   });
 
   test("integrity check: needs a driver, finds what is wrong, leaves nothing", async () => {
