@@ -384,11 +384,11 @@ describe("reading", () => {
   });
 
   test("chunks are the caller's own, unless it gives them back", async () => {
-    await client.writeLTXFile(ref(1n), ltx(1n, TIME, 500));
+    await client.writeLTXFile(ref(1n), ltx(1n, TIME, 1500));
     const all = readFileSync(pathOf(1n));
     const kept: Uint8Array[] = [];
     for await (const chunk of client.openLTXFile(ref(1n))) kept.push(chunk);
-    expect(kept.length).toBeGreaterThan(3);
+    expect(kept.length).toBeGreaterThan(2);
     expect(Buffer.concat(kept).equals(all)).toBe(true);
     const memory = new Set<ArrayBufferLike>();
     const copied: Uint8Array[] = [];

@@ -9,7 +9,7 @@ function takeBuffer(): Uint8Array<ArrayBuffer> {
   return idleBuffers.pop() ?? new Uint8Array(READ_BYTES);
 }
 
-const READ_BYTES = 128 * 1024;
+const READ_BYTES = 512 * 1024;
 
 export interface ReadRange {
   readonly offset: number;

@@ -4,7 +4,7 @@ import { inOrder } from "./in-order.js";
 import { RetryBudget } from "./retry.js";
 
 /** Bytes fetched by one request. With {@link FetchOptions.parallelism} it bounds what waits in memory. */
-export const RANGE_BYTES: number = 1024 * 1024;
+const RANGE_BYTES = 1024 * 1024;
 
 /** A request that gives no byte for so long is broken off and repeated. */
 const STALL_MS = 60_000;
