@@ -205,7 +205,7 @@ const EXPLANATIONS: Readonly<Record<NotReadyReason, string>> = {
   unsupported: "it is damaged, or of a kind that cannot be replicated",
 };
 
-export function notReady(path: string, reason: NotReadyReason): LSError {
+function notReady(path: string, reason: NotReadyReason): LSError {
   return new LSError("LS_NOT_READY", `${path} cannot be replicated yet: ${EXPLANATIONS[reason]}`, {
     retryable: true,
     details: { path, reason, ...(reason === "not-wal" ? { pragma: "PRAGMA journal_mode = WAL" } : {}) },
