@@ -24,6 +24,9 @@ const TABLE_SAVE_MS = 60_000;
 const RESUME_SHARE = 0.9;
 /** Attempts to attach while files are being exchanged under us. */
 const ATTACH_ATTEMPTS = 3;
+/** Longest wait of a request for a lock that is held for a moment only. */
+const BUSY_MS = 5000;
+const BUSY_RETRY_MS = 5;
 /** The same warning is repeated at most this often. */
 const WARNING_MS = 60_000;
 /** With `monitorIntervalMs: 0` notifications are relied on, and this is only the net below them. */
@@ -114,9 +117,9 @@ export class Engine {
       return undefined;
     },
     attach: (request, slicer) => this.#attach(request, slicer),
-    sync: (_, slicer) => this.#sync(slicer),
-    checkpoint: (_, slicer) => this.#checkpoint(slicer),
-    probe: async () => this.#probe(),
+    sync: (_, slicer) => unlessBusy(slicer, () => this.#sync(slicer)),
+    checkpoint: (_, slicer) => unlessBusy(slicer, () => this.#checkpoint(slicer)),
+    probe: (_, slicer) => unlessBusy(slicer, async () => this.#probe()),
     acknowledge: async ({ txid }) => this.#acknowledge(txid),
   };
 
@@ -540,5 +543,19 @@ export class Engine {
 
   #context(local: LocalState): AttachedContext {
     return { local, driver: this.#driver, gate: this.#gate, settings: this.#settings, emit: this.#emit, barrierPatienceMs: this.#barrierPatienceMs };
+  }
+}
+
+/** Tries again while another connection rebuilds the wal-index, which a killed writer leaves to whoever comes next. */
+async function unlessBusy<T>(slicer: Slicer, work: () => Promise<T>): Promise<T> {
+  const until = performance.now() + BUSY_MS;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > until) throw error;
+      await setTimeout(BUSY_RETRY_MS);
+      await slicer.pause();
+    }
   }
 }
