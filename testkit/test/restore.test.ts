@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { isLSError, LSError, type LTXFileRef } from "@ls/core/backend-kit";
 import { type RestoreProgress, restore, restoreTo } from "@ls/core/restore";
-import { encodeLTX, formatTXID } from "@ls/ltx";
+import { encodeLTX, formatTXID, isLTXError } from "@ls/ltx";
 import Database from "better-sqlite3";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { FaultStore } from "../src/fault-store.js";
@@ -150,6 +150,7 @@ describe("the right database", () => {
     client.put(ref(0, 5, 5), await made.raw(4n));
     const error = await failure(restoreTo(client, new MemorySink()));
     expect(isLSError(error, "LS_LTX_CORRUPTED") && error.details).toMatchObject({ damaged: [ref(0, 5, 5)] });
+    expect(isLTXError(error instanceof Error && error.cause, "LTX_CORRUPTED")).toBe(true);
     await made.putAll(client, [ref(1, 4, 6)]);
     expect(await restoreTo(client, new MemorySink())).toMatchObject({ txid: 12n, damaged: [] });
   });
@@ -483,6 +484,20 @@ describe("to a file", () => {
     });
     expect(isLSError(error, "LS_STORAGE_DENIED") && error.message).toContain(dir.path);
     expect(readdirSync(dir.path)).toEqual([]);
+  });
+
+  test("what a killed restore left is swept after an hour", async () => {
+    using dir = tempDir("restore");
+    const { client } = await history(10);
+    const left = ["out.db.0123456789abcdef.tmp", "out.db.0123456789abcdef.tmp-wal"];
+    const foreign = ["out.db.tmp", "other.db.0123456789abcdef.tmp", "out.db.0123456789abcdef.tmp.gz"];
+    for (const name of [...left, ...foreign]) writeFileSync(dir.file(name), "x");
+    await restore(client, { outputPath: dir.file("out.db") });
+    expect(readdirSync(dir.path)).toHaveLength(6);
+    unlinkSync(dir.file("out.db"));
+    vi.useFakeTimers({ now: Date.now() + 61 * 60 * 1000, toFake: ["Date"] });
+    await restore(client, { outputPath: dir.file("out.db") });
+    expect(readdirSync(dir.path).sort()).toEqual([...foreign, "out.db"].sort());
   });
 
   test("a full disk is LS_DISK_FULL, and leaves nothing", async () => {

@@ -1,15 +1,10 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { fileSystemError, LSError, type LTXFileRef, systemErrorCode } from "@ls/core/backend-kit";
-
-/** Buffers kept for the next file. */
-const MAX_IDLE_BUFFERS = 16;
-const idleBuffers: Uint8Array<ArrayBuffer>[] = [];
-
-function takeBuffer(): Uint8Array<ArrayBuffer> {
-  return idleBuffers.pop() ?? new Uint8Array(READ_BYTES);
-}
+import { BufferPool } from "./buffer-pool.js";
 
 const READ_BYTES = 512 * 1024;
+/** Enough for eight files read at a time. */
+const buffersForReading = new BufferPool(READ_BYTES, 16);
 
 export interface ReadRange {
   readonly offset: number;
@@ -26,7 +21,7 @@ export async function* readFileRange(path: string, ref: LTXFileRef, range: ReadR
   const handle = await openFile(path, ref);
   const end = range.size === 0 ? Number.POSITIVE_INFINITY : range.offset + range.size;
   // Two take turns: one is read into while the caller has the other.
-  const buffers = range.reuseChunks ? [takeBuffer(), takeBuffer()] : [];
+  const buffers = range.reuseChunks ? [buffersForReading.take(), buffersForReading.take()] : [];
   let position = range.offset;
   let turn = 0;
   const readNext = (): Promise<Uint8Array<ArrayBuffer>> => {
@@ -46,7 +41,7 @@ export async function* readFileRange(path: string, ref: LTXFileRef, range: ReadR
   } finally {
     // Nobody will ask for the chunk under way, but neither descriptor nor buffer may be given away under it.
     await pending.catch(() => {});
-    idleBuffers.push(...buffers.slice(0, MAX_IDLE_BUFFERS - idleBuffers.length));
+    for (const buffer of buffers) buffersForReading.give(buffer);
     await handle.close();
   }
 }

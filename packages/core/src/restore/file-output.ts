@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { writeSync } from "node:fs";
-import { type FileHandle, link, lstat, mkdir, open, rename, rm, rmdir, stat, unlink } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { type FileHandle, link, lstat, mkdir, open, readdir, rename, rm, rmdir, stat, unlink } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import { LSError } from "../errors.js";
 import { fileSystemError, systemErrorCode } from "../system-error.js";
 import type { PageSink, RestoredShape } from "./page-sink.js";
@@ -13,6 +13,11 @@ import type { PageSink, RestoredShape } from "./page-sink.js";
  * A `-wal`, `-shm` or `-journal` of an earlier database is deadly beside a restored one: SQLite would replay it. They are removed before the new
  * file gets its name, so that a crash between the two leaves no database rather than a wrong one.
  */
+
+/** What stands between the output's name and this is random. */
+const TEMP_SUFFIX = /^[0-9a-f]{16}\.tmp(?:-wal|-shm|-journal)?$/;
+/** Nobody writes a temporary file any more that has not changed for so long. */
+const STALE_TEMP_MS = 60 * 60 * 1000;
 
 const BYTES_PER_TURN = 1024 * 1024;
 
@@ -54,6 +59,7 @@ export class FileOutput implements PageSink {
     await this.checkFree();
     this.#shape = shape;
     await this.#createParents(dirname(this.path));
+    await this.#sweepTempFiles();
     const path = `${this.path}.${randomBytes(8).toString("hex")}.tmp`;
     // Exclusive creation refuses a symbolic link that someone may have put there.
     const handle = await attempt("create", path, () => open(path, "wx", 0o600));
@@ -141,6 +147,19 @@ export class FileOutput implements PageSink {
     if ((await attempt("look at", path, () => lstat(path).catch(absent))) === undefined) return;
     await attempt("remove", path, () => unlink(path));
     this.removedSidecars.push(path);
+  }
+
+  /** A process that is killed again and again while it restores would fill the disk with what it leaves. */
+  async #sweepTempFiles(): Promise<void> {
+    const directory = dirname(this.path);
+    const prefix = `${basename(this.path)}.`;
+    const oldest = Date.now() - STALE_TEMP_MS;
+    for (const name of await attempt("list", directory, () => readdir(directory))) {
+      if (!name.startsWith(prefix) || !TEMP_SUFFIX.test(name.slice(prefix.length))) continue;
+      const path = join(directory, name);
+      const found = await statOf(path);
+      if (found !== undefined && found.mtimeMs < oldest) await attempt("remove", path, () => rm(path, { force: true }));
+    }
   }
 
   async #createParents(directory: string): Promise<void> {
