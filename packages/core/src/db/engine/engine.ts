@@ -554,7 +554,7 @@ async function unlessBusy<T>(slicer: Slicer, work: () => Promise<T>): Promise<T>
       return await work();
     } catch (error) {
       if (!isBusy(error) || performance.now() > until) throw error;
-      await setTimeout(BUSY_RETRY_MS);
+      await new Promise((resolve) => setTimeout(resolve, BUSY_RETRY_MS));
       await slicer.pause();
     }
   }
