@@ -270,6 +270,34 @@ describe("a destination that fails", () => {
   });
 });
 
+describe("a staged file that disappears before it is uploaded", () => {
+  it("is found out, and what it held is compared with the destination and sent again", async () => {
+    using dir = tempDir();
+    const store = new FaultStore(new MemoryClient());
+    const app = application(dir.file("app.db"));
+    await using setup = database(dir.file("app.db"), store);
+    const { db } = setup;
+    await db.open();
+    insert(app, "one");
+    const first = await db.syncAndWait();
+    store.arm({ operation: "write", fault: { kind: "fail", error: new LSError("LS_STORAGE_UNAVAILABLE", "down", { retryable: true }) } });
+    for (const body of ["two", "three"]) {
+      insert(app, body);
+      await db.sync();
+    }
+    const name = (first + 1n).toString(16).padStart(16, "0");
+    rmSync(dir.file(".app.db-litestream", "ltx", "0", `${name}-${name}.ltx`));
+    store.heal();
+    await db.syncAndWait();
+    expect(setup.of("detached")).toHaveLength(1);
+    expect(await bodies(store, dir.file("out.db"))).toEqual(["one", "two", "three"]);
+    insert(app, "four");
+    await db.close();
+    expect(await bodies(store, dir.file("out.db"))).toEqual(["one", "two", "three", "four"]);
+    app.close();
+  });
+});
+
 describe("another history at the destination", () => {
   it("is adopted when there is no local position; its other writer then gets LS_CONFLICT and leaves everything as it is", async () => {
     using dir = tempDir();
@@ -421,6 +449,7 @@ describe("ensureExists()", () => {
     dir.remove("app.db", "app.db-wal", "app.db-shm");
     await using setup = database(path, store);
     expect(await setup.db.ensureExists()).toBe("restored");
+    expect(setup.of("warning")).toMatchObject([{ code: "LS_NOT_DURABLE" }]);
     const again = application(path);
     await setup.db.open();
     insert(again, "new");

@@ -162,7 +162,8 @@ describe("Uploader", () => {
     rmSync(file.path);
     made.uploader.start(0n, []);
     made.uploader.enqueue(file);
-    await expect(made.uploader.waitFor(1n)).rejects.toMatchObject({ code: "LS_LTX_MISSING" });
+    expect(await made.uploader.waitFor(1n)).toBe(false);
+    expect(made.stopped).toMatchObject([{ code: "LS_LTX_MISSING" }]);
     expect(made.destination.files.size).toBe(0);
   });
 

@@ -20,12 +20,15 @@ import { type Attachment, type DBStatus, phaseOf, type SyncStatus } from "./stat
 export class Session {
   readonly #options: ResolvedDBOptions;
   readonly #events: EventSink;
-  readonly #host: EngineHost;
+  readonly #driver: SQLiteDriver;
+  #host: EngineHost;
   readonly #uploader: Uploader;
   readonly #attachLoop: AttachLoop;
   /** Aborted at the end: attaching stops. */
   readonly #ended: AbortController = new AbortController();
   #releaseClaim: (() => void) | undefined;
+  /** What the engine knows of the disk is no longer so: another one has to look afresh. */
+  #engineIsStale = false;
   #lifecycle: "opening" | "open" | "closing" | "closed" = "opening";
   #localTXID: TXID = 0n;
   #dirtySinceMs: number | undefined;
@@ -40,8 +43,9 @@ export class Session {
     this.#events = events;
     // One listener per request under way; Node takes more than ten for a leak.
     setMaxListeners(0, this.#ended.signal);
-    const { settings, host, workerURL, replica } = options;
-    this.#host = createEngineHost({ kind: host, settings, driver, workerURL }, (event) => this.#engineEvent(event));
+    const { settings, replica } = options;
+    this.#driver = driver;
+    this.#host = this.#createHost();
     this.#uploader = new Uploader({
       client: replica.client,
       retryBaseMs: replica.syncIntervalMs,
@@ -61,6 +65,11 @@ export class Session {
       attempt: () => this.#attach(),
       changed: (state) => this.#attachmentChanged(state),
     });
+  }
+
+  #createHost(): EngineHost {
+    const { settings, host, workerURL } = this.#options;
+    return createEngineHost({ kind: host, settings, driver: this.#driver, workerURL }, (event) => this.#engineEvent(event));
   }
 
   // ---- open
@@ -86,6 +95,7 @@ export class Session {
 
   async #attach(): Promise<AttachResult> {
     await this.#uploader.pause();
+    if (this.#engineIsStale) await this.#replaceEngine();
     const { settings, replica, onDestinationAhead } = this.#options;
     const signal = this.#ended.signal;
     try {
@@ -108,6 +118,14 @@ export class Session {
     } finally {
       this.#uploader.resume();
     }
+  }
+
+  async #replaceEngine(): Promise<void> {
+    // It has nothing to say any more: all that counts is on the disk.
+    await closeEngine(this.#host, { path: this.#options.settings.path, discard: true, deadline: AbortSignal.abort() }).catch(() => {});
+    await this.#host.dispose();
+    this.#host = this.#createHost();
+    this.#engineIsStale = false;
   }
 
   #began({ outcome, localTXID, remoteTXID, staged }: Extract<AttachResult, { kind: "attached" }>): void {
@@ -333,6 +351,12 @@ export class Session {
   }
 
   #uploadStopped(error: LSError): void {
+    if (error.code === "LS_LTX_MISSING") {
+      this.#events.emit({ type: "detached", reason: error.message });
+      this.#engineIsStale = true;
+      this.#attachLoop.start();
+      return;
+    }
     this.#fail(error);
     // Read marks are let go, so that the application's checkpoints are its own again; what is staged stays for whoever resolves this.
     this.#host.request("close", { discard: true }).catch((cause: unknown) => this.#unexpected(cause));
