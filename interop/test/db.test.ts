@@ -1,8 +1,10 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { DB, type DBEvent, type DBOptions, LSError, Replica, type ReplicaClient } from "@ls/core";
+import { pathToFileURL } from "node:url";
+import { FileReplicaClient } from "@ls/backend-file";
+import { DB, type DBEvent, type DBOptions, isLSError, LSError, Replica, type ReplicaClient } from "@ls/core";
 import { restore } from "@ls/core/restore";
-import { FaultStore, MemoryClient, RequestCounter, tempDir, withDeadline } from "@ls/testkit";
+import { censusDifference, FaultStore, MemoryClient, RequestCounter, takeCensus, tempDir, withDeadline } from "@ls/testkit";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 
@@ -139,6 +141,39 @@ describe("DB", () => {
     await second.db.open();
     app.close();
     other.close();
+  });
+
+  it("refuses a second database on one directory, whichever client names it", async () => {
+    using dir = tempDir();
+    const replicaPath = dir.file("replica");
+    const apps = ["one.db", "two.db"].map((name) => application(dir.file(name)));
+    await using one = database(dir.file("one.db"), new FileReplicaClient({ path: replicaPath }));
+    await using two = database(dir.file("two.db"), new FileReplicaClient({ path: `${replicaPath}/../replica/` }));
+    await one.db.open();
+    await expect(two.db.open()).rejects.toMatchObject({ code: "LS_CONFLICT" });
+    expect(one.db.status().destination).toBe(pathToFileURL(replicaPath).href);
+    for (const app of apps) app.close();
+  });
+
+  it("leaves no descriptor, timer or other handle behind, however it ends", async () => {
+    using dir = tempDir();
+    const store = new FaultStore(new FileReplicaClient({ path: dir.file("replica") }));
+    const app = application(dir.file("app.db"));
+    const round = async (fail: boolean): Promise<void> => {
+      if (fail) store.arm({ operation: "write", fault: { kind: "hang" } });
+      const { db } = database(dir.file("app.db"), store, { shutdownTimeoutMs: fail ? 50 : 5000 });
+      await db.open();
+      insert(app, "x");
+      await db.close().catch((error: unknown) => expect(isLSError(error, "LS_NOT_DURABLE")).toBe(true));
+      store.heal();
+    };
+    // The first rounds map the driver and fill caches.
+    for (const fail of [false, true]) await round(fail);
+    const before = takeCensus();
+    for (let i = 0; i < 10; i++) await round(i % 2 === 1);
+    await sleep(50);
+    expect(censusDifference(before, takeCensus())).toEqual([]);
+    app.close();
   });
 
   it("tells an observer's exception to the logger, and goes on", async () => {
