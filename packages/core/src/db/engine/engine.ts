@@ -11,24 +11,20 @@ import type { AttachedContext } from "./attached.js";
 import { CaptureLoop } from "./capture-loop.js";
 import { Doubt } from "./doubt.js";
 import { byState, type Established, establish } from "./establish.js";
+import { Hindrance } from "./hindrance.js";
 import { LocalState } from "./local-state.js";
 import { OperationQueue } from "./operation-queue.js";
-import { Backoff, LOOK_MS } from "./pace.js";
 import { isDamage, ownerOf, reasonFor, whyNotReady } from "./readiness.js";
 import { Slicer } from "./slicer.js";
 import { DatabaseWatch } from "./watch.js";
 
 /** The page table goes to disk at most this often (and at close). */
 const TABLE_SAVE_MS = 60_000;
-/** Cutting resumes when the staged files take this share of what they may. */
-const RESUME_SHARE = 0.9;
 /** Attempts to attach while files are being exchanged under us. */
 const ATTACH_ATTEMPTS = 3;
 /** Longest wait of a request for a lock that is held for a moment only. */
 const BUSY_MS = 5000;
 const BUSY_RETRY_MS = 5;
-/** The same warning is repeated at most this often. */
-const WARNING_MS = 60_000;
 /** With `monitorIntervalMs: 0` notifications are relied on, and this is only the net below them. */
 const NET_POLL_MS = 60_000;
 
@@ -56,7 +52,7 @@ export class Engine {
   readonly #queue = new OperationQueue();
   readonly #watch: DatabaseWatch;
   readonly #copies = new CopyWatch();
-  readonly #backoff = new Backoff();
+  readonly #hindrance: Hindrance;
   #lock: DatabaseLock | undefined;
   #local: LocalState | undefined;
   #loop: CaptureLoop | undefined;
@@ -64,25 +60,22 @@ export class Engine {
   /** Why continuity is lost, until comparing pages has repaired it. */
   #repair: string | undefined;
   #tableComplete = false;
-  #paused: "staged-full" | "disk-full" | undefined;
   #failure: LSError | undefined;
   #closing: Promise<{ txid: TXID }> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #turnQueued = false;
+  /** Something happened to the files since the last turn. */
+  #woken = false;
   // Moments of performance.now().
   #lastPoll = 0;
   #lastTableSave = 0;
-  /** No cut and no repair before this moment: the last one failed. */
-  #blockedUntil = 0;
-  #looksBlockedUntil = 0;
-  #lastWarning = "";
-  #lastWarningAt = Number.NEGATIVE_INFINITY;
 
   constructor({ settings, driver, emit, barrierPatienceMs }: EngineOptions) {
     this.#settings = settings;
     this.#driver = driver;
     this.#emit = emit;
     this.#barrierPatienceMs = barrierPatienceMs;
+    this.#hindrance = new Hindrance(settings, emit, () => this.#local?.staged.unacknowledgedBytes ?? 0);
     this.#gate = gateVersion(driver.sqliteVersion);
     this.#watch = new DatabaseWatch(
       settings.path,
@@ -160,7 +153,7 @@ export class Engine {
         if (error instanceof Doubt && attempt < ATTACH_ATTEMPTS) continue;
         const reason = reasonFor(error, this.#settings.path);
         if (reason === undefined) throw error;
-        if (isLSError(error)) this.#warn(error);
+        if (isLSError(error)) this.#hindrance.warn(error);
         this.#notReady = reason;
         return { kind: "not-ready", reason };
       }
@@ -202,8 +195,8 @@ export class Engine {
     const local = this.#opened();
     local.staged.acknowledge(txid);
     local.prune();
-    if (this.#paused === "staged-full" && this.#mayResume()) {
-      this.#blockedUntil = 0;
+    if (this.#hindrance.paused === "staged-full" && !this.#hindrance.stagedFull) {
+      this.#hindrance.retryNow();
       this.#loop?.markDirty(performance.now());
     }
     return undefined;
@@ -217,7 +210,7 @@ export class Engine {
     this.#repair = undefined;
     this.#tableComplete = false;
     this.#lastTableSave = now;
-    this.#succeeded();
+    this.#hindrance.succeeded();
     this.#wake();
   }
 
@@ -234,10 +227,10 @@ export class Engine {
   async #cutAll(loop: CaptureLoop, slicer: Slicer): Promise<void> {
     const { attached } = loop;
     const local = this.#opened();
-    if (this.#stagedFull()) {
+    if (this.#hindrance.stagedFull) {
       attached.skip();
       loop.cutDone(performance.now());
-      if (this.#paused !== "staged-full") this.#pause("staged-full");
+      this.#hindrance.pause("staged-full");
       const stagedBytes = local.staged.unacknowledgedBytes;
       throw new LSError("LS_STORAGE_UNAVAILABLE", "the destination takes no files, and as many as allowed wait locally", {
         retryable: true,
@@ -252,30 +245,7 @@ export class Engine {
       while (await attached.cut(slicer)) if (slicer.due) await slicer.pause();
     }
     loop.cutDone(performance.now());
-    this.#succeeded();
-  }
-
-  /** A cut was made, so whatever stopped cuts is over. */
-  #succeeded(): void {
-    this.#backoff.reset();
-    this.#blockedUntil = 0;
-    if (this.#paused === undefined) return;
-    this.#paused = undefined;
-    this.#emit({ type: "resumed" });
-  }
-
-  #pause(reason: "staged-full" | "disk-full"): void {
-    this.#paused = reason;
-    this.#emit({ type: "paused", reason, stagedBytes: this.#opened().staged.unacknowledgedBytes });
-  }
-
-  #stagedFull(): boolean {
-    const limit = this.#settings.maxStagedBytes;
-    return this.#opened().staged.unacknowledgedBytes >= (this.#paused === "staged-full" ? limit * RESUME_SHARE : limit);
-  }
-
-  #mayResume(): boolean {
-    return this.#paused !== "staged-full" || !this.#stagedFull();
+    this.#hindrance.succeeded();
   }
 
   // ---- trouble
@@ -292,28 +262,24 @@ export class Engine {
       // The database is not what it was: look at it afresh.
       this.#end();
       this.#repair = error instanceof Error ? error.message : String(error);
-      this.#block();
+      this.#hindrance.backOff();
       this.#lookAfresh();
       return;
     }
-    if (this.#paused === "staged-full" && isLSError(error, "LS_STORAGE_UNAVAILABLE")) return;
+    if (this.#hindrance.paused === "staged-full" && isLSError(error, "LS_STORAGE_UNAVAILABLE")) return;
     if (isBusy(error)) {
-      this.#blockedUntil = performance.now() + LOOK_MS;
+      this.#hindrance.waitForLock();
       return;
     }
-    this.#block();
     if (isLSError(error, "LS_DISK_FULL")) {
+      this.#hindrance.backOff();
       // What is captured stays while there is room for it; then one diff file takes its place.
       if (this.#loop?.attached.mustCut === true) this.#loop.attached.skip();
-      if (this.#paused === undefined) this.#pause("disk-full");
+      this.#hindrance.pause("disk-full");
       return;
     }
-    this.#looksBlockedUntil = this.#blockedUntil;
-    this.#warn(error);
-  }
-
-  #block(): void {
-    this.#blockedUntil = performance.now() + this.#backoff.next();
+    this.#hindrance.backOffAll();
+    this.#hindrance.warn(error);
   }
 
   /** Continuity is lost: go on by comparing pages, if the table allows that. */
@@ -326,9 +292,9 @@ export class Engine {
       this.#emit({ type: "detached", reason });
       return;
     }
-    if (this.#stagedFull()) {
-      this.#block();
-      if (this.#paused === undefined) this.#pause("staged-full");
+    if (this.#hindrance.stagedFull) {
+      this.#hindrance.backOff();
+      this.#hindrance.pause("staged-full");
       return;
     }
     try {
@@ -336,7 +302,7 @@ export class Engine {
       this.#begin(result);
       this.#emit({ type: "continued", by: result.by, reason, txid: local.txid, ...result.outcome });
     } catch (error) {
-      if (error instanceof Doubt || isBusy(error)) this.#block();
+      if (error instanceof Doubt || isBusy(error)) this.#hindrance.backOff();
       else await this.#recover(error, slicer);
     }
   }
@@ -369,10 +335,8 @@ export class Engine {
 
   /** Something happened to the files. */
   #wake(): void {
-    this.#turn(() => {
-      if (this.#loop !== undefined) this.#loop.peek(performance.now());
-      else this.#poll(performance.now());
-    });
+    this.#woken = true;
+    this.#turn();
   }
 
   #schedule(): void {
@@ -390,7 +354,7 @@ export class Engine {
   /** When something is due before the next poll. */
   #nextWork(now: number): number | undefined {
     const loop = this.#loop;
-    if (loop === undefined) return this.#repair === undefined ? undefined : this.#blockedUntil;
+    if (loop === undefined) return this.#repair === undefined ? undefined : this.#hindrance.cutsBlockedUntil;
     if (!this.#tableComplete) return now;
     const look = this.#nextLook(loop, now) ?? Number.POSITIVE_INFINITY;
     return Math.min(look, this.#nextCut(loop, now) ?? Number.POSITIVE_INFINITY);
@@ -398,15 +362,15 @@ export class Engine {
 
   #nextLook(loop: CaptureLoop, now: number): number | undefined {
     const look = loop.nextLook(now);
-    return look === undefined ? undefined : Math.max(look, this.#looksBlockedUntil);
+    return look === undefined ? undefined : Math.max(look, this.#hindrance.looksBlockedUntil);
   }
 
   #nextCut(loop: CaptureLoop, now: number): number | undefined {
-    return loop.nextCut(now, this.#opened().staged.unacknowledgedBytes > 0, this.#blockedUntil);
+    return loop.nextCut(now, this.#opened().staged.unacknowledgedBytes > 0, this.#hindrance.cutsBlockedUntil);
   }
 
   /** Queues one turn of background work, unless one waits already. Whatever goes wrong in it is dealt with here. */
-  #turn(first?: () => void): void {
+  #turn(): void {
     if (this.#turnQueued || this.#closing !== undefined) return;
     this.#turnQueued = true;
     const operation = async (signal: AbortSignal): Promise<void> => {
@@ -414,7 +378,6 @@ export class Engine {
       if (this.#failure !== undefined) return;
       const slicer = new Slicer(signal);
       try {
-        first?.();
         await this.#work(slicer);
       } catch (error) {
         if (!signal.aborted) await this.#recover(error, slicer);
@@ -428,10 +391,12 @@ export class Engine {
 
   /** Does what is due. */
   async #work(slicer: Slicer): Promise<void> {
-    if (performance.now() >= this.#nextPoll()) this.#poll(performance.now());
+    if (performance.now() >= this.#nextPoll() || (this.#woken && this.#loop === undefined)) this.#poll(performance.now());
     const loop = this.#loop;
+    if (this.#woken) loop?.peek(performance.now());
+    this.#woken = false;
     if (loop === undefined) {
-      if (this.#repair !== undefined && performance.now() >= this.#blockedUntil) await this.#tryRepair(slicer);
+      if (this.#repair !== undefined && performance.now() >= this.#hindrance.cutsBlockedUntil) await this.#tryRepair(slicer);
       return;
     }
     const look = this.#nextLook(loop, performance.now());
@@ -464,12 +429,12 @@ export class Engine {
     attached.checkIdentity();
     attached.checkLength();
     loop.peek(now);
-    if (attached.skipping && this.#mayResume()) loop.markDirty(now);
+    if (attached.skipping && !this.#hindrance.stagedFull) loop.markDirty(now);
     const local = this.#opened();
     if (local.tableUnsaved && now - this.#lastTableSave >= TABLE_SAVE_MS) {
       this.#lastTableSave = now;
       local.saveTable(attached.identity, attached.cutPosition);
-      if (this.#paused === "disk-full") this.#succeeded();
+      if (this.#hindrance.paused === "disk-full") this.#hindrance.succeeded();
     }
   }
 
@@ -513,7 +478,7 @@ export class Engine {
       local.saveTable(attached.identity, attached.cutPosition);
     } catch (error) {
       // Nothing is lost without it: the next start has more to read.
-      this.#warn(error);
+      this.#hindrance.warn(error);
     }
   }
 
@@ -529,16 +494,6 @@ export class Engine {
     const { path } = this.#settings;
     const reason = this.#notReady ?? "not-attached";
     throw new LSError("LS_NOT_READY", `${path} cannot be replicated yet: ${reason}`, { retryable: true, details: { path, reason } });
-  }
-
-  /** Tells of trouble; the same trouble at most once a minute. */
-  #warn(error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error);
-    const now = performance.now();
-    if (message === this.#lastWarning && now - this.#lastWarningAt < WARNING_MS) return;
-    this.#lastWarning = message;
-    this.#lastWarningAt = now;
-    this.#emit({ type: "warning", code: isLSError(error) ? error.code : "LS_INTERNAL", message });
   }
 
   #context(local: LocalState): AttachedContext {
