@@ -67,6 +67,32 @@ for (const mode of ["PASSIVE", "FULL", "RESTART", "TRUNCATE"]) {
   }
 }
 
+for (const backlog of ["a few commits", "more than one capture holds"]) {
+  test(`${backlog} made meanwhile are all in the database file, and the next commit restarts the WAL over them: nothing is missed`, async () => {
+    using directory = tempDirectory();
+    const path = join(directory.path, "app.db");
+    const app = create(path);
+    const replica = new TestReplica();
+    const first = new TestEngine(path);
+    await first.start();
+    fill(app, 50);
+    await first.sync();
+    await first.stop();
+    await replica.pull(first.settings);
+
+    if (backlog === "a few commits") fill(app, 60);
+    else app.exec("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 24) INSERT INTO t (v) SELECT randomblob(3000000) FROM n");
+    // Complete, so the mark that the engine takes protects none of these frames.
+    app.pragma("wal_checkpoint(PASSIVE)");
+    const second = new TestEngine(path);
+    await second.start(replica.txid);
+    app.exec("UPDATE t SET v = 'restarts the WAL' WHERE id = 1");
+    await expectReplica(replica, second, path);
+    await second.stop();
+    app.close();
+  });
+}
+
 test("the WAL was deleted by an orderly close of the application: only the pages that differ are cut", async () => {
   using directory = tempDirectory();
   const path = join(directory.path, "app.db");
