@@ -356,6 +356,8 @@ describe("another history at the destination", () => {
     expect(first.db.status()).toMatchObject({ phase: "failed", lastError: { code: "LS_CONFLICT" } });
     expect(client.peek({ level: 0, minTXID: mine + 1n, maxTXID: mine + 1n })).toEqual(before);
     await expect(first.db.close()).rejects.toMatchObject({ code: "LS_NOT_DURABLE", cause: { code: "LS_CONFLICT" } });
+    // Both sides are at the same TXID now, and must not be taken for the same history after a restart.
+    await expect(first.db.open()).rejects.toMatchObject({ code: "LS_CONFLICT" });
     await second.db.close();
     expect(await bodies(client, dir.file("out.db"))).toEqual(["two"]);
     insert(one, "still writable");

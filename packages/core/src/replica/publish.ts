@@ -47,6 +47,15 @@ export async function publish(client: ReplicaClient, file: StagedFile, { doubtfu
   }
 }
 
+/**
+ * Whether a file that both sides have is one history's: two that went apart count the same TXIDs.
+ * @throws LSError `LS_CONFLICT` when the destination's is another one. A destination that does not have it any more says nothing.
+ */
+export async function checkSameHistory(client: ReplicaClient, file: StagedFile, signal: AbortSignal | undefined): Promise<void> {
+  const ref: LTXFileRef = { level: L0_LEVEL, minTXID: file.txid, maxTXID: file.txid };
+  if ((await lookAt(client, ref, file, signal)) === "different") throw conflict(formatLTXFilename(file.txid, file.txid), file.txid);
+}
+
 function settle(file: StagedFile, stored: Stored, cause?: unknown): void {
   if (stored === "same") return;
   const name = formatLTXFilename(file.txid, file.txid);
