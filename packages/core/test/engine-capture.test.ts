@@ -338,6 +338,26 @@ describe.runIf(process.platform === "linux")("close", () => {
   });
 });
 
+test.runIf(process.platform === "linux")("nothing is left behind: descriptors and watches, over twenty lives", async () => {
+  using directory = tempDirectory();
+  const path = join(directory.path, "app.db");
+  const app = create(path);
+  fill(app, 20);
+  const live = async (remoteTXID: bigint): Promise<void> => {
+    const engine = new TestEngine(path, { syncIntervalMs: 10, minCheckpointPages: 1, maxWalBytes: 1000 });
+    await engine.start(remoteTXID);
+    fill(app, 5);
+    await sleep(20);
+    await engine.stop();
+  };
+  const census = (): number[] => [readdirSync("/proc/self/fd").length, process.getActiveResourcesInfo().filter((name) => name === "FSEventWrap").length];
+  await live(0n);
+  const before = census();
+  for (let i = 1; i < 20; i++) await live(1n);
+  expect(census()).toEqual(before);
+  app.close();
+});
+
 test("the worker host does the same in another thread, and ends with its last engine", async () => {
   using directory = tempDirectory();
   const workerURL = pathToFileURL(join(import.meta.dirname, "source-worker.mjs"));

@@ -366,3 +366,28 @@ test("attach while attached starts anew from what the disk holds: a staged file 
   await engine.stop();
   app.close();
 });
+
+test("the WAL file is removed under everybody: no crash, and when the application has opened the database again the replica follows", async () => {
+  using directory = tempDirectory();
+  const path = join(directory.path, "app.db");
+  let app = create(path);
+  const replica = new TestReplica();
+  const engine = new TestEngine(path, { monitorIntervalMs: 20 });
+  await engine.start();
+  await replica.pull(engine.settings);
+  rmSync(`${path}-wal`);
+  fill(app, 3);
+  await until("the loss is noticed", () => engine.events.some(({ type }) => type === "not-ready" || type === "continued"));
+  app.close();
+  rmSync(`${path}-shm`, { force: true });
+  app = new Database(path);
+  app.pragma("journal_mode = WAL");
+  app.exec("CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, v)");
+  fill(app, 5);
+  const current = (): boolean => engine.of("ready").length > 0 || engine.of("continued").length > 0;
+  await until("the database can be replicated again", current);
+  if (engine.of("ready").length > 0) expect(await engine.ask("attach", { remoteTXID: replica.txid, remoteTimestampMs: 0 })).toMatchObject({ kind: "attached" });
+  await expectReplica(replica, engine, path);
+  await engine.stop();
+  app.close();
+});
