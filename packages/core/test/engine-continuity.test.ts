@@ -283,6 +283,34 @@ test("a damaged newest file is replaced by the destination's copy, or given up",
   }
 });
 
+test("a damaged older file is not sent: what follows it continues the destination by comparison", async () => {
+  using directory = tempDirectory();
+  const path = join(directory.path, "app.db");
+  const app = create(path);
+  const replica = new TestReplica();
+  const first = new TestEngine(path);
+  await first.start();
+  await replica.pull(first.settings);
+  const base = hashesOf(imageOf(path), 1n);
+  for (let i = 0; i < 3; i++) {
+    fill(app, 10);
+    await first.sync();
+  }
+  await first.stop();
+  const name = "0000000000000002-0000000000000002.ltx";
+  const damaged = join(first.settings.metaPath, "ltx", "0", name);
+  writeFileSync(damaged, readFileSync(damaged).fill(0, 200, 300));
+
+  const second = new TestEngine(path);
+  const { staged } = await second.ask("open", undefined);
+  expect(staged.map((file) => file.txid)).toEqual([1n, 3n, 4n]);
+  expect(await second.ask("attach", { remoteTXID: 1n, remoteTimestampMs: 0 })).toMatchObject({ kind: "base-required" });
+  expect(await second.ask("attach", { remoteTXID: 1n, remoteTimestampMs: 0, base })).toMatchObject({ kind: "attached", by: "diff", txid: 2n });
+  await expectReplica(replica, second, path);
+  await second.stop();
+  app.close();
+});
+
 test("the database file is replaced while it is attached", async () => {
   using directory = tempDirectory();
   const path = join(directory.path, "app.db");

@@ -31,7 +31,7 @@ export async function publish(client: ReplicaClient, file: StagedFile, { doubtfu
   let sourceError: unknown;
   const source = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
     try {
-      yield* readStagedFile(file.path, signal);
+      yield* readStagedFile(file.path, file.size, signal);
     } catch (error) {
       sourceError = error;
       throw error;
