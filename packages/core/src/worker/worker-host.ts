@@ -33,6 +33,7 @@ class SharedWorker {
   readonly #worker: Worker;
   readonly #clients = new Map<number, Client>();
   #nextEngine = 1;
+  #death: LSError | undefined;
 
   static for(entry: URL): SharedWorker {
     let shared = SharedWorker.#running.get(entry.href);
@@ -56,6 +57,11 @@ class SharedWorker {
     const engine = this.#nextEngine++;
     this.#clients.set(engine, client);
     return engine;
+  }
+
+  /** Why nothing can be sent any more. */
+  get death(): LSError | undefined {
+    return this.#death;
   }
 
   send(message: ToWorker): void {
@@ -86,10 +92,12 @@ class SharedWorker {
 
   #die(cause: Error): void {
     this.#forget();
+    if (this.#death !== undefined) return;
+    const error = new LSError("LS_INTERNAL", "the worker thread ended unexpectedly", { cause });
+    this.#death = error;
     const clients = [...this.#clients.values()];
     this.#clients.clear();
     for (const { onEvent, pending } of clients) {
-      const error = new LSError("LS_INTERNAL", "the worker thread ended unexpectedly", { cause });
       for (const { reject } of pending.values()) reject(error);
       pending.clear();
       onEvent({ type: "failed", code: error.code, message: `${error.message}: ${cause.message}` });
@@ -111,6 +119,7 @@ export function createWorkerHost(settings: EngineSettings, driver: DriverSpec, e
   const request = <Op extends EngineOp>(op: Op, params: EngineRequests[Op]["params"], signal?: AbortSignal): Promise<EngineRequests[Op]["result"]> =>
     new Promise((resolve, reject) => {
       signal?.throwIfAborted();
+      if (worker.death !== undefined) throw worker.death;
       const id = nextRequest++;
       const onAbort = (): void => worker.send({ type: "cancel", engine, request: id });
       signal?.addEventListener("abort", onAbort, { once: true });
