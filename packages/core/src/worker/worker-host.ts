@@ -68,6 +68,11 @@ class SharedWorker {
     this.#worker.postMessage(message);
   }
 
+  /** @throws LSError when nobody answers for an engine any more: a message to it would be lost. */
+  check(engine: number): void {
+    if (!this.#clients.has(engine)) throw this.#ended ?? new LSError("LS_NOT_OPEN", "the database is closed");
+  }
+
   /** Forgets an engine; the thread ends with the last one. */
   async remove(engine: number): Promise<void> {
     if (!this.#clients.delete(engine)) return;
@@ -116,10 +121,12 @@ export function createWorkerHost(settings: EngineSettings, driver: DriverSpec, e
   const engine = worker.add({ onEvent, pending });
   worker.send({ type: "create", engine, settings, driver });
   let nextRequest = 1;
+  let disposed = false;
   const request = <Op extends EngineOp>(op: Op, params: EngineRequests[Op]["params"], signal?: AbortSignal): Promise<EngineRequests[Op]["result"]> =>
     new Promise((resolve, reject) => {
       signal?.throwIfAborted();
       if (worker.death !== undefined) throw worker.death;
+      if (disposed) throw notOpen();
       const id = nextRequest++;
       const onAbort = (): void => worker.send({ type: "cancel", engine, request: id });
       signal?.addEventListener("abort", onAbort, { once: true });
@@ -139,6 +146,15 @@ export function createWorkerHost(settings: EngineSettings, driver: DriverSpec, e
     });
   return {
     request: (op, params, options = {}) => request(op, params, options.signal),
-    dispose: () => worker.remove(engine),
+    async dispose() {
+      disposed = true;
+      for (const { reject } of pending.values()) reject(notOpen());
+      pending.clear();
+      await worker.remove(engine);
+    },
   };
+}
+
+function notOpen(): LSError {
+  return new LSError("LS_NOT_OPEN", "the database is closed");
 }
