@@ -53,7 +53,15 @@ export async function publish(client: ReplicaClient, file: StagedFile, { doubtfu
  */
 export async function checkSameHistory(client: ReplicaClient, file: StagedFile, signal: AbortSignal | undefined): Promise<void> {
   const ref: LTXFileRef = { level: L0_LEVEL, minTXID: file.txid, maxTXID: file.txid };
-  if ((await lookAt(client, ref, file, signal)) === "different") throw conflict(formatLTXFilename(file.txid, file.txid), file.txid);
+  let stored: Stored;
+  try {
+    stored = await lookAt(client, ref, file, signal);
+  } catch (error) {
+    // Ours is gone meanwhile: there is nothing to compare.
+    if (isLSError(error, "LS_LTX_MISSING")) return;
+    throw error;
+  }
+  if (stored === "different") throw conflict(formatLTXFilename(file.txid, file.txid), file.txid);
 }
 
 function settle(file: StagedFile, stored: Stored, cause?: unknown): void {
