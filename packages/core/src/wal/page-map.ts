@@ -88,12 +88,14 @@ export class PageMap implements FrameSink {
   }
 
   /**
-   * Takes the frames after `from` up to `endFrame`, which must be SQLite's mxFrame. It ends earlier, at a commit, when the pool is full.
+   * Takes the frames after `from` up to `endFrame`, at most up to SQLite's mxFrame. It ends earlier, at a commit, when the pool is full. When it
+   * ends inside a transaction, the rest of that must be grabbed before anything is taken.
+   * @param start the commit that the transaction after `from` follows, when `from` lies inside of it.
    * @returns where it ended; when that is neither `endFrame` nor a full map, the WAL changed behind SQLite's back and the map must be cleared.
    */
-  grab(reader: WALReader, readAt: ReadAt, from: WALPosition, endFrame: number): ScanResult {
+  grab(reader: WALReader, readAt: ReadAt, from: WALPosition, endFrame: number, start: WALPosition = from): ScanResult {
     const result = reader.scan(readAt, from, endFrame, this);
-    if (result.commits > 0) this.#advance(from, result.position);
+    if (result.commits > 0) this.#advance(start, result.position);
     return result;
   }
 
