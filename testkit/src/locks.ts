@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { Child } from "./child.js";
 
 export interface LockProbeResult {
@@ -34,39 +34,50 @@ export class LockProbe implements AsyncDisposable {
   }
 }
 
-/** One POSIX lock of a process, as the kernel reports it. */
+/** One POSIX lock, as the kernel reports it. */
 export interface HeldLock {
-  readonly pid: number;
   readonly mode: "READ" | "WRITE";
   readonly start: number;
   readonly end: number | "EOF";
 }
 
-/** The locks on one file, from /proc/locks; `pid` narrows it. Empty where the kernel has no such file. */
-export function locksOn(path: string, pid?: number): HeldLock[] {
-  let text: string;
+/**
+ * The locks of a process on one file, from its descriptors' own lists: /proc/locks leaves lines out while locks come and go.
+ * Empty where the kernel has no such lists.
+ */
+export function locksOn(path: string, pid: number): HeldLock[] {
+  let descriptors: string[];
   let inode: number;
   try {
-    text = readFileSync("/proc/locks", "utf8");
+    descriptors = readdirSync(`/proc/${pid}/fdinfo`);
     inode = statSync(path).ino;
   } catch {
     return [];
   }
   const held: HeldLock[] = [];
-  for (const line of text.split("\n")) {
-    // "1: POSIX  ADVISORY  WRITE 3568 fd:00:2531452 0 EOF"; "->" marks a lock that is only waited for.
-    const match = /^\d+: POSIX\s+\S+\s+(READ|WRITE)\s+(\d+)\s+[0-9a-f]+:[0-9a-f]+:(\d+)\s+(\d+)\s+(\d+|EOF)/.exec(line);
-    if (match === null || Number(match[3]) !== inode) continue;
-    const owner = Number(match[2]);
-    if (pid !== undefined && owner !== pid) continue;
-    held.push({ pid: owner, mode: match[1] === "WRITE" ? "WRITE" : "READ", start: Number(match[4]), end: match[5] === "EOF" ? "EOF" : Number(match[5]) });
+  for (const fd of descriptors) {
+    for (const [, mode, lockedInode, start, end] of lockListOf(pid, fd)) {
+      if (Number(lockedInode) !== inode) continue;
+      held.push({ mode: mode === "WRITE" ? "WRITE" : "READ", start: Number(start), end: end === "EOF" ? "EOF" : Number(end) });
+    }
   }
-  return held.sort((a, b) => a.pid - b.pid || a.start - b.start);
+  return held.sort((a, b) => a.start - b.start);
 }
 
-/** The locks on a database and its `-shm`, as comparable text lines. */
-export function lockLines(databasePath: string, pid?: number): string[] {
+/** "lock:  1: POSIX  ADVISORY  WRITE 3568 fd:00:2531452 120 120": mode, inode, first and last byte. */
+const LOCK_LINE = /^lock:\s+\d+: POSIX\s+\S+\s+(READ|WRITE)\s+\d+\s+[0-9a-f]+:[0-9a-f]+:(\d+)\s+(\d+)\s+(\d+|EOF)/gm;
+
+function lockListOf(pid: number, fd: string): Iterable<RegExpMatchArray> {
+  try {
+    return readFileSync(`/proc/${pid}/fdinfo/${fd}`, "utf8").matchAll(LOCK_LINE);
+  } catch {
+    return []; // Closed meanwhile.
+  }
+}
+
+/** The locks of a process on a database and its `-shm`, as comparable text lines. */
+export function lockLines(databasePath: string, pid: number): string[] {
   return [databasePath, `${databasePath}-shm`].flatMap((path, i) =>
-    locksOn(path, pid).map((lock) => `${i === 0 ? "db" : "shm"} ${lock.pid} ${lock.mode} ${lock.start}-${lock.end}`),
+    locksOn(path, pid).map((lock) => `${i === 0 ? "db" : "shm"} ${lock.mode} ${lock.start}-${lock.end}`),
   );
 }

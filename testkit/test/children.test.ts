@@ -55,7 +55,7 @@ describe("the writer zoo", () => {
 });
 
 describe.skipIf(process.platform !== "linux")("locks", () => {
-  it("are seen in /proc/locks, and the probe measures how long another process holds them", async () => {
+  it("are seen in the process, and the probe measures how long another process holds them", async () => {
     using dir = tempDir();
     const path = dir.file("a.db");
     await using writer = await Writer.start({ path, seed: 1, workload: "tiny" });

@@ -3,9 +3,9 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { heldLocks } from "../../test/held-locks.js";
 import { type SourceChild, sourceChild } from "../../test/source-child.js";
 import { isLSError } from "../errors.js";
-import { identify } from "../sqlite/borrowed-files.js";
 import { resolveDriver } from "../sqlite/resolve.js";
 import { DatabaseLock } from "./lock.js";
 
@@ -77,17 +77,12 @@ describe("DatabaseLock", () => {
 
   it.runIf(process.platform === "linux")("keeps its kernel lock while this process is refused", () => {
     const lock = acquire();
-    const kernel = (): string[] =>
-      readFileSync("/proc/locks", "utf8")
-        .split("\n")
-        .filter((line) => line.includes(`:${identify(path)?.ino} `))
-        .map((line) => line.replace(/^\d+: /, ""));
-    const before = kernel();
+    const before = heldLocks(path);
     expect(before.length).toBeGreaterThan(0);
     failure();
-    expect(kernel()).toEqual(before);
+    expect(heldLocks(path)).toEqual(before);
     lock.release();
-    expect(kernel()).toEqual([]);
+    expect(heldLocks(path)).toEqual([]);
   });
 
   it.runIf(process.platform !== "win32")("gives the file the database's mode", () => {

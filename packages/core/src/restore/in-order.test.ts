@@ -41,10 +41,11 @@ test("a failure comes in its turn, and ends the rest", async () => {
   const seen: number[] = [];
   let wasCancelled = false;
   const work = async (n: number, signal: AbortSignal): Promise<number> => {
-    signal.addEventListener("abort", () => {
-      wasCancelled = true;
-    });
     if (n === 2) throw new Error("two");
+    if (n === 3) {
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+      wasCancelled = true;
+    }
     return n;
   };
   const all = (async () => {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { heldLocks } from "../../test/held-locks.js";
 import { sourceChild } from "../../test/source-child.js";
 import { isLSError } from "../errors.js";
 import { BorrowedFile, identify, isOpenInProcess } from "./borrowed-files.js";
@@ -46,17 +47,6 @@ function byNoop(idle: SQLiteConnection): WALStatusSource {
   return walStatusSource(gateVersion(driver.sqliteVersion), idle, () => {
     throw new Error("not needed");
   });
-}
-
-/** Locks of this process on the database and `-shm`, as the kernel has them. */
-function locks(): string[] {
-  const inodes = new Map([`${path}`, `${path}-shm`].map((name) => [String(identify(name)?.ino), name.slice(path.length) || "db"]));
-  return readFileSync("/proc/locks", "utf8")
-    .split("\n")
-    .map((line) => /^\d+: POSIX +ADVISORY +(\w+) +(\d+) [^:]+:[^:]+:(\d+) (\d+) (\d+)/.exec(line))
-    .filter((match) => match !== null && Number(match[2]) === process.pid && inodes.has(match[3] ?? ""))
-    .map((match) => `${inodes.get(match?.[3] ?? "")} ${match?.[1]} ${match?.[4]}-${match?.[5]}`)
-    .sort();
 }
 
 describe("the better-sqlite3 driver", () => {
@@ -183,17 +173,17 @@ describe.runIf(linux)("ReadMark", () => {
   it("takes a snapshot and its locks, and gives them back", () => {
     const mark = new ReadMark(connect(true));
     app.exec("INSERT INTO t VALUES (1, 'x')");
-    const before = locks();
+    const before = heldLocks(path, `${path}-shm`);
     mark.begin();
     mark.begin();
     expect(mark.held).toBe(true);
-    expect(locks().length).toBe(before.length + 1);
+    expect(heldLocks(path, `${path}-shm`).length).toBe(before.length + 1);
     app.exec("INSERT INTO t VALUES (2, 'x')");
     expect(mark.connection.row("SELECT count(*) AS n FROM t")).toEqual({ n: 1 });
     mark.end();
     mark.end();
     expect(mark.held).toBe(false);
-    expect(locks()).toEqual(before);
+    expect(heldLocks(path, `${path}-shm`)).toEqual(before);
     mark.begin();
     expect(mark.connection.row("SELECT count(*) AS n FROM t")).toEqual({ n: 2 });
     mark.end();
@@ -217,7 +207,7 @@ describe("BorrowedFile", () => {
   it("reads the database and -shm through SQLite's descriptors, without changing a lock", () => {
     connect(true);
     app.exec("INSERT INTO t VALUES (1, 'x'); BEGIN IMMEDIATE; INSERT INTO t VALUES (2, 'y')");
-    const before = linux ? locks() : [];
+    const before = linux ? heldLocks(path, `${path}-shm`) : [];
     const header = new Uint8Array(16);
     for (const [name, magic] of [
       [path, "SQLite format 3\0"],
@@ -234,7 +224,7 @@ describe("BorrowedFile", () => {
     }
     if (linux) {
       expect(before.length).toBeGreaterThanOrEqual(3);
-      expect(locks()).toEqual(before);
+      expect(heldLocks(path, `${path}-shm`)).toEqual(before);
     }
     app.exec("COMMIT");
   });
