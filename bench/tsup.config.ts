@@ -2,6 +2,7 @@ import { defineConfig } from "../tsup.shared.js";
 
 export default defineConfig({
   entry: {
+    all: "src/all.ts",
     ltx: "src/ltx.ts",
     replicate: "src/replicate.ts",
     app: "src/app.ts",

@@ -5,9 +5,11 @@ export default defineConfig({
   entry: {
     index: "src/index.ts",
     writer: "programs/writer.ts",
+    assassin: "programs/assassin.ts",
     replicator: "programs/replicator.ts",
     "lock-prober": "programs/lock-prober.ts",
     phases: "programs/phases.ts",
+    "restore-once": "programs/restore-once.ts",
   },
   format: ["esm"],
   target: "node20",

@@ -7,7 +7,8 @@
  */
 import "@ls/backend-file";
 import { execFileSync } from "node:child_process";
-import { readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { pathToFileURL } from "node:url";
 import { DB, fromURL, Replica } from "@ls/core";
 import Database from "better-sqlite3";
@@ -26,6 +27,19 @@ function ownLocks() {
   return lines.sort();
 }
 
+/** Descriptors of this process inside the database's directory. */
+function openFiles() {
+  const targets = [];
+  for (const fd of readdirSync("/proc/self/fd")) {
+    try {
+      targets.push(readlinkSync(`/proc/self/fd/${fd}`));
+    } catch {
+      // The listing's own descriptor.
+    }
+  }
+  return targets.filter((target) => target.startsWith(dirname(path))).sort();
+}
+
 function stranger(/** @type {string} */ sql) {
   return execFileSync(sqlite3, ["-cmd", ".timeout 5000", path, sql], { encoding: "utf8", timeout: 20_000 }).trim();
 }
@@ -36,6 +50,8 @@ app.exec("CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, who TEXT, body T
 const idle = new Database(path, { timeout: 5_000 });
 idle.prepare("SELECT count(*) FROM t").get();
 
+const filesBefore = openFiles();
+const resourcesBefore = process.getActiveResourcesInfo().sort();
 const insert = app.prepare("INSERT INTO t(who, body) VALUES (?, ?)");
 let ours = 0;
 let strangers = 0;
@@ -73,6 +89,10 @@ const last = new DB(path, { driver: Database, replica: new Replica(fromURL(pathT
 await last.open();
 await last.syncAndWait();
 await last.close();
+const filesAfter = openFiles();
+const resourcesAfter = process.getActiveResourcesInfo().sort();
+if (filesAfter.join() !== filesBefore.join()) faults.push(`descriptors were [${filesBefore}], are [${filesAfter}]`);
+if (resourcesAfter.join() !== resourcesBefore.join()) faults.push(`resources were [${resourcesBefore}], are [${resourcesAfter}]`);
 const integrity = app.pragma("integrity_check", { simple: true });
 app.close();
 idle.close();

@@ -1,7 +1,10 @@
+import { existsSync } from "node:fs";
 import { isLSError, type LSErrorCode, type ReplicaClient } from "@ls/core/backend-kit";
 import { type RestoreFileResult, type RestoreOptions, restore } from "@ls/core/restore";
 import { tempDir } from "@ls/testkit";
 import { namesIn, sha256Of } from "./fixture.js";
+
+const MEMORY_DIRECTORY = "/dev/shm";
 
 export type RestoreRequest = Omit<RestoreOptions, "outputPath">;
 
@@ -10,9 +13,12 @@ export type Attempt =
   | { readonly sha256: string; readonly result: RestoreFileResult; readonly left: readonly string[] }
   | { readonly code: LSErrorCode; readonly message: string; readonly details: Readonly<Record<string, unknown>>; readonly left: readonly string[] };
 
-/** Restores into a directory of its own, which is gone afterwards. Errors without a code are thrown: there may be none. */
-export async function attemptRestore(client: ReplicaClient, request: RestoreRequest): Promise<Attempt> {
-  using dir = tempDir("restore");
+/**
+ * Restores into a directory of its own, which is gone afterwards: on disk, or (for the many small ones, where waiting for fsync would take most of the
+ * time) in memory where the system has such a directory. Errors without a code are thrown: there may be none.
+ */
+export async function attemptRestore(client: ReplicaClient, request: RestoreRequest, where: "disk" | "memory" = "memory"): Promise<Attempt> {
+  using dir = where === "memory" && existsSync(MEMORY_DIRECTORY) ? tempDir("restore", MEMORY_DIRECTORY) : tempDir("restore");
   const outputPath = dir.file("out.db");
   try {
     const result = await restore(client, { outputPath, ...request });

@@ -46,7 +46,8 @@ describe("uploads that go wrong", () => {
     expect(hits()).toBe(tried.size);
     const files = await levelZero(replicaPath);
     expect(files.map((file) => file.txid)).toEqual(files.map((__, i) => BigInt(i + 1)));
-    expect(counter.count("write", 0)).toBe(2 * files.length);
+    // A look at what is stored may spare the second attempt, never more than one is needed.
+    expect(counter.count("write", 0)).toBeLessThanOrEqual(2 * files.length);
     const known = [{ name: "faults", replicaPath, models }];
     expect((await judge(known, dir.path, 2, byUs)).faults).toEqual([]);
     if (upstream !== undefined) expect((await judge(known, dir.path, 2, byUpstream(upstream))).faults).toEqual([]);
@@ -78,7 +79,7 @@ describe("uploads that go wrong", () => {
     const txid = await db.sync();
     expect((await db.syncStatus()).inSync).toBe(false);
     const start = performance.now();
-    await expect(db.close()).rejects.toMatchObject({ code: "LS_NOT_DURABLE", details: { txid } });
+    await expect(db.close()).rejects.toMatchObject({ code: "LS_NOT_DURABLE", details: { firstMissingTXID: txid } });
     expect(performance.now() - start).toBeLessThan(5_000);
   });
 });

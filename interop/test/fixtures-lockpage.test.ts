@@ -19,6 +19,6 @@ test("every recorded TXID around the lock page", { timeout: 120_000 }, async () 
   const txids = Object.entries(expected.txids);
   expect(txids.length).toBe(4);
   for (const [hex, { sha256, bytes }] of txids) {
-    expect(await attemptRestore(client, { txid: parseTXID(hex) }), hex).toMatchObject({ sha256, result: { bytes }, left: ["out.db"] });
+    expect(await attemptRestore(client, { txid: parseTXID(hex) }, "disk"), hex).toMatchObject({ sha256, result: { bytes }, left: ["out.db"] });
   }
 });

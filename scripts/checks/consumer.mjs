@@ -45,7 +45,10 @@ async function checkInstallLines(folder, blocks, tarballs) {
   const lines = new Map();
   for (const { language, text, file } of blocks) {
     if (!["sh", "bash", "shell"].includes(language)) continue;
-    for (const line of text.split("\n")) if (line.startsWith("npm install ") && line.includes(`${SCOPE}/`)) lines.set(line.trim(), shown(file));
+    for (const line of text.split("\n")) {
+      const command = line.replace(/#.*$/, "").trim();
+      if (command.startsWith("npm install ") && command.includes(`${SCOPE}/`)) lines.set(command, shown(file));
+    }
   }
   if (lines.size === 0) return single(false, "no README has an install line");
   const results = [];

@@ -55,7 +55,8 @@ export async function build(filters) {
 /** @param {readonly string[]} args */
 export function pnpm(args) {
   const npm = process.env.npm_execpath;
-  const all = ["exec", "--yes", `--package=${PNPM}`, "--", "pnpm", ...args];
+  // Without --prefer-offline npm asks the registry even about a version that it keeps, for 70 s where there is no network.
+  const all = ["exec", "--yes", "--prefer-offline", `--package=${PNPM}`, "--", "pnpm", ...args];
   const env = { ...childEnvironment(), ...compilerSettings(), npm_config_update_notifier: "false" };
   if (npm?.endsWith("npm-cli.js")) return run(process.execPath, [npm, ...all], { cwd: ROOT, env });
   return run("npm", all, { cwd: ROOT, env });

@@ -30,11 +30,11 @@ function note(phase: string, at: number = slot): void {
   writeSync(phaseFd, phase.padEnd(SLOT).slice(0, SLOT), at);
 }
 
-/** Counts files, not calls: a file written in many pieces is entered once. Calls without a file count each. */
+/** Counts files, not calls: a file written in many pieces is entered once. Calls without a file, or on the WAL, count each. */
 function enter(phase: string, path: string): void {
   note(phase);
   if (phase !== killPhase) return;
-  entered.add(path === "" ? `call ${++calls}` : path);
+  entered.add(path === "" || phase === "wal sync" ? `call ${++calls}` : path);
   if (entered.size !== Number(killNth)) return;
   note(phase, KILL_SLOT * SLOT);
   process.kill(process.pid, "SIGKILL");
@@ -46,9 +46,10 @@ function enter(phase: string, path: string): void {
 function phaseOf(call: "write" | "sync" | "rename", path: string): string | undefined {
   if (path === "") return undefined;
   if (path === `${database}-wal`) return call === "sync" ? "wal sync" : undefined;
-  if (replica !== "" && path.startsWith(`${replica}/`)) return `upload ${call}`;
+  // Directories are synced too; only the files themselves count.
+  if (replica !== "" && path.startsWith(`${replica}/`)) return path.includes(".ltx") ? `upload ${call}` : undefined;
   if (/\/ls\/pages(\.tmp)?$/.test(path)) return "page table";
-  if (/\/ltx\/0\/[^/]*$/.test(path) && !path.startsWith(replica)) return `staging ${call}`;
+  if (/\/ltx\/0\/[^/]*\.ltx[^/]*$/.test(path) && !path.startsWith(replica)) return `staging ${call}`;
   return undefined;
 }
 
@@ -100,6 +101,25 @@ wrap(
 for (const name of ["renameSync", "linkSync"]) wrap(fs, name, byPath("rename"));
 for (const name of ["writeSync", "writevSync"]) wrap(fs, name, byDescriptor("write"));
 for (const name of ["fsyncSync", "fdatasyncSync"]) wrap(fs, name, byDescriptor("sync"));
+for (const name of ["fsync", "fdatasync"]) {
+  wrap(
+    fs,
+    name,
+    (original) =>
+      function (this: unknown, ...args) {
+        const path = paths.get(Number(args[0])) ?? "";
+        const phase = phaseOf("sync", path);
+        if (phase === undefined) return original.apply(this, args);
+        enter(phase, path);
+        const callback = args.at(-1) as Callable; // `as`: node's convention
+        const done: Callable = function (...results) {
+          note("idle");
+          return callback.apply(this, results);
+        };
+        return original.apply(this, [...args.slice(0, -1), done]);
+      },
+  );
+}
 for (const name of ["rename", "link"]) wrap(fs.promises, name, byPath("rename"));
 wrap(
   fs.promises,

@@ -14,34 +14,26 @@ interface Settings {
 }
 
 const settings = JSON.parse(process.argv[2] ?? "{}") as Settings; // `as`: made by src/replicator.ts
-let db: DB | undefined;
-
-function database(): DB {
-  const client = new FaultStore(fromURL(pathToFileURL(settings.replicaPath).href));
-  if (settings.hangUploads) client.arm({ operation: "write", fault: { kind: "hang" } });
-  db ??= new DB(settings.path, {
-    ...settings.db,
-    replica: new Replica(client, settings.replica),
-    onEvent: (event) => send({ event }),
-  });
-  return db;
-}
+const client = new FaultStore(fromURL(pathToFileURL(settings.replicaPath).href));
+if (settings.hangUploads) client.arm({ operation: "write", fault: { kind: "hang" } });
+const db = new DB(settings.path, {
+  ...settings.db,
+  replica: new Replica(client, settings.replica),
+  onEvent: (event) => send({ event }),
+});
 
 serve(
   {
-    open: () => database().open(),
-    ensureExists: () => database().ensureExists(),
-    sync: () => database().sync(),
-    async syncAndWait() {
-      await database().syncAndWait();
-      return (await database().syncStatus()).remoteTXID;
-    },
-    syncStatus: () => database().syncStatus(),
-    status: () => database().status(),
+    open: () => db.open(),
+    ensureExists: () => db.ensureExists(),
+    sync: () => db.sync(),
+    syncAndWait: () => db.syncAndWait(),
+    syncStatus: () => db.syncStatus(),
+    status: () => db.status(),
     async checkpoint() {
-      await database().checkpoint();
+      await db.checkpoint();
     },
-    close: () => database().close(),
+    close: () => db.close(),
   },
   ["sync", "syncAndWait", "syncStatus", "status", "checkpoint", "close"],
 );

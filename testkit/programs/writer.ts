@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
 import Database from "better-sqlite3";
 import { PhaseFile } from "../src/phase.js";
 import { Random } from "../src/random.js";
@@ -79,6 +81,19 @@ serve({
   act({ action }: { action: Action }) {
     at(action.startsWith("checkpoint") ? "checkpoint" : "transaction", () => zoo().run(action));
     return { committed: zoo().committed };
+  },
+  /** Like `act`, but the process dies by SIGKILL within `withinMs` after it has begun. */
+  async actAndDie({ action, withinMs }: { action: Action; withinMs: number }) {
+    const assassin = new Worker(new URL("./assassin.js", import.meta.url));
+    await once(assassin, "online");
+    const trigger = new Int32Array(new SharedArrayBuffer(4));
+    assassin.postMessage({ trigger, withinMs });
+    await once(assassin, "message");
+    at("checkpoint", () => {
+      Atomics.store(trigger, 0, 1);
+      Atomics.notify(trigger, 0);
+      zoo().run(action);
+    });
   },
   huge({ bytes }: { bytes: number }) {
     at("transaction", () => zoo().huge(bytes));

@@ -15,9 +15,11 @@ export class ClientWrapper implements ReplicaClient {
   readonly inner: ReplicaClient;
   readonly type: string;
   readonly capabilities: ReplicaClientCapabilities;
+  readonly destination: string | undefined;
 
   constructor(inner: ReplicaClient) {
     this.inner = inner;
+    this.destination = inner.destination;
     this.type = inner.type;
     this.capabilities = inner.capabilities;
   }

@@ -88,9 +88,9 @@ export class Replicator implements AsyncDisposable {
     return this.child.command("sync");
   }
 
-  /** Resolves when everything committed before is durable at the destination; the remote TXID then. */
-  async syncAndWait(): Promise<bigint> {
-    return await this.child.command<bigint>("syncAndWait");
+  /** Resolves when everything committed before is durable at the destination: the TXID that holds it. */
+  syncAndWait(): Promise<bigint> {
+    return this.child.command("syncAndWait");
   }
 
   syncStatus(): Promise<SyncStatus> {

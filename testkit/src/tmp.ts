@@ -12,8 +12,8 @@ export interface TempDir extends Disposable {
 }
 
 /** Short names: unix socket paths must stay below 107 bytes. */
-export function tempDir(label = "t"): TempDir {
-  const path = mkdtempSync(join(tmpdir(), `ls-${label}-`));
+export function tempDir(label = "t", parent: string = tmpdir()): TempDir {
+  const path = mkdtempSync(join(parent, `ls-${label}-`));
   return {
     path,
     file: (...parts) => join(path, ...parts),

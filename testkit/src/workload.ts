@@ -59,7 +59,6 @@ export class Workload {
   readonly #actions: readonly Action[];
   readonly #pageSize: number;
   readonly #busyTimeoutMs: number;
-  #ddlCount = 0;
 
   constructor(db: Database.Database, random: Random, name: WorkloadName, options: { readonly busyTimeoutMs: number; readonly checkpoints: boolean }) {
     this.#db = db;
@@ -72,7 +71,6 @@ export class Workload {
       .flatMap(([action, weight]) => new Array<Action>(weight).fill(action));
     createSchema(db);
     this.#pageSize = Number(db.pragma("page_size", { simple: true }));
-    this.#ddlCount = this.#count("sqlite_master");
   }
 
   /** Rows of `ledger`: transactions committed since the database exists. */
@@ -216,7 +214,8 @@ export class Workload {
   }
 
   #changeSchema(): void {
-    const n = this.#ddlCount++;
+    // Unique over all processes that ever write this database.
+    const n = this.#max("ledger") + 1;
     // `as`: pluck() of a text column.
     const extra = this.#db.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'extra^_%' ESCAPE '^'").pluck().all() as string[];
     const dice = this.#random.float();
@@ -236,10 +235,6 @@ export class Workload {
   #max(table: string): number {
     const key = table === "ledger" ? "n" : "rowid";
     return Number(this.#db.prepare(`SELECT coalesce(max(${key}), 0) FROM ${table}`).pluck().get());
-  }
-
-  #count(table: string): number {
-    return Number(this.#db.prepare(`SELECT count(*) FROM ${table}`).pluck().get());
   }
 }
 

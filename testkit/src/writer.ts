@@ -1,4 +1,4 @@
-import { Child } from "./child.js";
+import { Child, ChildError } from "./child.js";
 import type { Action, WorkloadName } from "./workload.js";
 
 export interface WriterOpen {
@@ -46,6 +46,14 @@ export class Writer implements AsyncDisposable {
 
   act(action: Action): Promise<Committed> {
     return this.child.command("act", { action });
+  }
+
+  /** Begins the action and dies by SIGKILL at most `withinMs` later; resolves when the process is gone. */
+  async actAndDie(action: Action, withinMs: number): Promise<void> {
+    await this.child.command("actAndDie", { action, withinMs }).catch((error: unknown) => {
+      if (!(error instanceof ChildError) || error.code !== "CHILD_EXITED") throw error;
+    });
+    await this.child.exited;
   }
 
   /** One transaction of at least `bytes` bytes. */

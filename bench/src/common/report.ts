@@ -39,7 +39,8 @@ export function goalLine(goal: Goal): string {
 /** Prints the report; with `record` also writes `results/<date>-<name>.json` and the README's table. */
 export function publish(report: Report, record: boolean): void {
   const date = new Date().toISOString().slice(0, 10);
-  const goals = report.goals.map(goalLine);
+  // The sizes of a quick run say nothing about the goals.
+  const goals = report.options.quick === true ? [] : report.goals.map(goalLine);
   const text = [
     `Measured ${date} on ${machineLine(report.machine)}.`,
     "",

@@ -20,7 +20,8 @@ export function makeDatabase(path: string, spec: DatabaseSpec): void {
     db.pragma(`page_size = ${spec.pageSize}`);
     db.pragma("journal_mode = OFF");
     db.pragma("synchronous = OFF");
-    db.pragma("cache_size = -200000");
+    // In KiB; indexes are filled in random order, and a page that leaves the cache is written again and again.
+    db.pragma(`cache_size = ${-Math.ceil((spec.bytes * 1.2) / 1024)}`);
     const random = new Random(spec.seed);
     const size = db.prepare<[], number>("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").pluck();
     const addBatch = spec.kind === "mixed" ? mixed(db, random) : incompressible(db, random);

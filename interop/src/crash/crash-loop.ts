@@ -55,7 +55,7 @@ const WRITER_RATE = 400;
 /** How long a round keeps asking for syncs before the kill from outside. */
 const ROUND_MS = 250;
 /** How long the replicator has to reach the phase in which it is to die. */
-const SELF_KILL_MS = 4_000;
+const SELF_KILL_MS = 2_500;
 
 /**
  * A writer and a replicator are killed by SIGKILL again and again, and strange things happen to the files while both are
@@ -179,7 +179,7 @@ class CrashLoop {
       await survivingDeath(replicator, () => this.#acknowledge(replicator, writer, end));
       await writer.pause();
     }
-    await this.#bring(writer, kill.writerIn, writerPhases);
+    await this.#bring(writer, kill.writerIn);
     writer.child.signal("SIGKILL");
     replicator.child.signal("SIGKILL");
     await Promise.all([writer.kill(), replicator.kill()]);
@@ -187,14 +187,10 @@ class CrashLoop {
   }
 
   /** Brings the writer to the point where it is to die. */
-  async #bring(writer: Writer, moment: KillPlan["writerIn"], phasePath: string): Promise<void> {
+  async #bring(writer: Writer, moment: KillPlan["writerIn"]): Promise<void> {
     if (moment === "checkpoint") {
-      await writer.step(30);
-      // Its answer never comes.
-      writer.act(this.#random.pick(["checkpoint-passive", "checkpoint-full"])).catch(() => {});
-      const end = performance.now() + 1_000;
-      while (performance.now() < end && !readPhases(phasePath).includes("checkpoint")) await new Promise((resolve) => setImmediate(resolve));
-      return;
+      await writer.act("bulk");
+      return writer.actAndDie(this.#random.pick(["checkpoint-passive", "checkpoint-full"]), 3);
     }
     if (moment === "open transaction") await writer.beginOpen();
     else await writer.run(WRITER_RATE);

@@ -383,6 +383,23 @@ describe("reading", () => {
     expect(await read(all.length + 1, 5)).toHaveLength(0);
   });
 
+  test("chunks are the caller's own, unless it gives them back", async () => {
+    await client.writeLTXFile(ref(1n), ltx(1n, TIME, 1500));
+    const all = readFileSync(pathOf(1n));
+    const kept: Uint8Array[] = [];
+    for await (const chunk of client.openLTXFile(ref(1n))) kept.push(chunk);
+    expect(kept.length).toBeGreaterThan(2);
+    expect(Buffer.concat(kept).equals(all)).toBe(true);
+    const memory = new Set<ArrayBufferLike>();
+    const copied: Uint8Array[] = [];
+    for await (const chunk of client.openLTXFile(ref(1n), { reuseChunks: true })) {
+      memory.add(chunk.buffer);
+      copied.push(chunk.slice());
+    }
+    expect(Buffer.concat(copied).equals(all)).toBe(true);
+    expect(memory.size).toBe(2);
+  });
+
   test("a missing file has its code, and says which", async () => {
     const error = await failure(bytesOf(client.openLTXFile(ref(5n, 3))));
     expect(isLSError(error, "LS_LTX_FILE_NOT_FOUND") && error.details).toMatchObject({ level: 3, minTXID: 5n, maxTXID: 5n });

@@ -1,5 +1,6 @@
 import { readdir, rm, stat, unlink } from "node:fs/promises";
 import { dirname, join, parse, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import type {
   CallOptions,
   InitOptions,
@@ -35,6 +36,8 @@ export class FileReplicaClient implements ReplicaClient {
   readonly capabilities: ReplicaClientCapabilities = { createOnly: true, rawKeys: false, orderedSeek: false, timestamps: "listing" };
   /** Absolute path of the replica's directory. */
   readonly path: string;
+  /** The directory as a URL. */
+  readonly destination: string;
   #ownership: Ownership = ownershipOf(undefined);
   #swept: Promise<void> | undefined;
   /** Level directories that exist durably. */
@@ -47,6 +50,7 @@ export class FileReplicaClient implements ReplicaClient {
       throw new LSError("LS_INVALID_OPTION", "FileReplicaClient: path must name a directory", { details: { option: "path" } });
     }
     this.path = resolve(options.path);
+    this.destination = pathToFileURL(this.path).href;
   }
 
   async init(options: InitOptions = {}): Promise<void> {
@@ -71,7 +75,8 @@ export class FileReplicaClient implements ReplicaClient {
   }
 
   async *openLTXFile(ref: LTXFileRef, options: OpenOptions = {}): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
-    yield* readFileRange(ltxFilePath(this.path, ref), ref, { offset: options.offset ?? 0, size: options.size ?? 0, signal: options.signal });
+    const { offset = 0, size = 0, reuseChunks = false, signal } = options;
+    yield* readFileRange(ltxFilePath(this.path, ref), ref, { offset, size, reuseChunks, signal });
   }
 
   async writeLTXFile(ref: LTXFileRef, data: AsyncIterable<Uint8Array>, options: WriteOptions = {}): Promise<LTXFileInfo> {

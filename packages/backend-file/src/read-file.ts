@@ -1,12 +1,17 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { fileSystemError, LSError, type LTXFileRef, systemErrorCode } from "@ls/core/backend-kit";
+import { BufferPool } from "./buffer-pool.js";
 
-const READ_BYTES = 128 * 1024;
+const READ_BYTES = 512 * 1024;
+/** Enough for eight files read at a time. */
+const buffersForReading = new BufferPool(READ_BYTES, 16);
 
 export interface ReadRange {
   readonly offset: number;
   /** Bytes wanted at most; 0 = to the end. */
   readonly size: number;
+  /** Chunks may be overwritten when the next one is asked for. */
+  readonly reuseChunks: boolean;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -15,20 +20,28 @@ export async function* readFileRange(path: string, ref: LTXFileRef, range: ReadR
   range.signal?.throwIfAborted();
   const handle = await openFile(path, ref);
   const end = range.size === 0 ? Number.POSITIVE_INFINITY : range.offset + range.size;
+  // Two take turns: one is read into while the caller has the other.
+  const buffers = range.reuseChunks ? [buffersForReading.take(), buffersForReading.take()] : [];
   let position = range.offset;
-  let pending = readChunk(handle, path, position, end);
+  let turn = 0;
+  const readNext = (): Promise<Uint8Array<ArrayBuffer>> => {
+    const want = Math.max(0, Math.min(READ_BYTES, end - position));
+    return readChunk(handle, path, buffers[turn++ % 2]?.subarray(0, want) ?? new Uint8Array(want), position);
+  };
+  let pending = readNext();
   try {
     for (;;) {
       const chunk = await pending;
       if (chunk.length === 0) return;
       range.signal?.throwIfAborted();
       position += chunk.length;
-      pending = readChunk(handle, path, position, end);
+      pending = readNext();
       yield chunk;
     }
   } finally {
-    // Nobody will ask for the chunk under way, but the descriptor may not be closed under it.
+    // Nobody will ask for the chunk under way, but neither descriptor nor buffer may be given away under it.
     await pending.catch(() => {});
+    for (const buffer of buffers) buffersForReading.give(buffer);
     await handle.close();
   }
 }
@@ -45,12 +58,12 @@ async function openFile(path: string, ref: LTXFileRef): Promise<FileHandle> {
   }
 }
 
-async function readChunk(handle: FileHandle, path: string, position: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
-  const want = Math.min(READ_BYTES, end - position);
-  if (want <= 0) return new Uint8Array(0);
+/** Fills the buffer from the file as far as it goes. */
+async function readChunk(handle: FileHandle, path: string, buffer: Uint8Array<ArrayBuffer>, position: number): Promise<Uint8Array<ArrayBuffer>> {
+  if (buffer.length === 0) return buffer;
   try {
-    const { buffer, bytesRead } = await handle.read(new Uint8Array(want), 0, want, position);
-    return bytesRead === want ? buffer : buffer.subarray(0, bytesRead);
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, position);
+    return buffer.subarray(0, bytesRead);
   } catch (error) {
     throw fileSystemError(error, "read", path);
   }

@@ -2,13 +2,15 @@ import { type FileHandle, link, lstat, open, rename, rm, unlink } from "node:fs/
 import { dirname } from "node:path";
 import { fileSystemError, LSError, systemErrorCode } from "@ls/core/backend-kit";
 import { decodeLTXHeader, LTX_HEADER_SIZE } from "@ls/ltx";
+import { BufferPool } from "./buffer-pool.js";
 import type { Ownership } from "./directory.js";
 import { syncDirectory } from "./directory.js";
 import { tempPathFor } from "./layout.js";
 import { nextOf } from "./source.js";
 
 /** Chunks are gathered to writes of this size: an encoder may give a few bytes at a time. */
-const WRITE_BYTES = 256 * 1024;
+const WRITE_BYTES = 512 * 1024;
+const buffersForWriting = new BufferPool(WRITE_BYTES, 2);
 
 /** Systems without hard links say so in many ways. */
 const NO_LINKS: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EINVAL"]);
@@ -52,10 +54,10 @@ async function fill(
   ownership: Ownership,
   signal: AbortSignal | undefined,
 ): Promise<WrittenFile> {
+  const gathered = buffersForWriting.take();
   try {
     await storage("set the mode of", temp, () => own(handle, ownership));
     const header = new Uint8Array(LTX_HEADER_SIZE);
-    const gathered = new Uint8Array(WRITE_BYTES);
     let size = 0;
     let waiting = 0;
     const source = data[Symbol.asyncIterator]();
@@ -94,6 +96,7 @@ async function fill(
     signal?.throwIfAborted();
     return { size, timestampMs };
   } finally {
+    buffersForWriting.give(gathered);
     await handle.close();
   }
 }
@@ -110,7 +113,7 @@ async function own(handle: FileHandle, ownership: Ownership): Promise<void> {
  * A time that every reader sees as this millisecond. The kernel keeps nanoseconds and libuv gets them from a double, which
  * lands below the wanted value in half of the cases; half a microsecond on top is far from both neighbours.
  */
-export function mtimeSeconds(timestampMs: number): number {
+function mtimeSeconds(timestampMs: number): number {
   return (timestampMs + 0.0005) / 1000;
 }
 

@@ -59,6 +59,8 @@ export interface OpenOptions extends CallOptions {
   readonly offset?: number | undefined;
   /** At most this many bytes; `undefined` or 0 = to the end. */
   readonly size?: number | undefined;
+  /** The caller is done with a chunk when it asks for the next one, so its memory may be handed out again. A hint. Default false: chunks are the caller's. */
+  readonly reuseChunks?: boolean | undefined;
 }
 
 export interface WriteOptions extends CallOptions {
@@ -94,7 +96,7 @@ export interface ReplicaClient {
    * A level or destination that does not exist yet is empty; an error while listing is thrown.
    */
   ltxFiles(level: number, options?: ListOptions): AsyncIterable<LTXFileInfo>;
-  /** The bytes of one file, in chunks of any size; an offset at or beyond the end yields nothing. Chunks belong to the caller. */
+  /** The bytes of one file, in chunks of any size; an offset at or beyond the end yields nothing. Chunks belong to the caller, unless it says `reuseChunks`. */
   openLTXFile(ref: LTXFileRef, options?: OpenOptions): AsyncIterable<Uint8Array>;
   /**
    * Stores one file, all or nothing: when `data` throws or the call is aborted, nothing becomes visible.

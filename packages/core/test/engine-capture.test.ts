@@ -7,7 +7,7 @@ import { describe, expect, test } from "vitest";
 import type { EngineEvent } from "../src/db/protocol.js";
 import { resolveDriver } from "../src/sqlite/resolve.js";
 import { createEngineHost } from "../src/worker/host.js";
-import { imageOf, openWAL, settingsFor, sleep, startWriter, TestEngine, TestReplica, tempDirectory, until, walSize } from "./harness.js";
+import { imageOf, settingsFor, sleep, startWriter, TestEngine, TestReplica, tempDirectory, until, walSize } from "./harness.js";
 
 function create(path: string, pageSize = 4096): Database.Database {
   const app = new Database(path);

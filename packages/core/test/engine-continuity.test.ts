@@ -112,14 +112,14 @@ test("an old copy of database and WAL was put back and written on: its frames un
   const replica = new TestReplica();
   const first = new TestEngine(path);
   await first.start();
-  for (const end of ["", "-wal"]) copyFileSync(path + end, path + end + ".old");
+  for (const end of ["", "-wal"]) copyFileSync(path + end, `${path + end}.old`);
   fill(app, 40);
   await first.sync();
   await first.stop();
   await replica.pull(first.settings);
   app.close();
   for (const end of ["", "-wal", "-shm"]) rmSync(path + end, { force: true });
-  for (const end of ["", "-wal"]) copyFileSync(path + end + ".old", path + end);
+  for (const end of ["", "-wal"]) copyFileSync(`${path + end}.old`, path + end);
   app = openWAL(path);
   fill(app, 80);
   const second = new TestEngine(path);
@@ -315,6 +315,28 @@ test("absent, empty, a rollback journal, then WAL: waited for, and never touched
   expect(await engine.ask("attach", { remoteTXID: 0n, remoteTimestampMs: 0 })).toMatchObject({ by: "image", txid: 1n });
   fill(app, 5);
   await expectReplica(new TestReplica(), engine, path);
+  await engine.stop();
+  app.close();
+});
+
+test("attach while attached starts anew from what the disk holds: a staged file that vanished before its upload is made up for", async () => {
+  using directory = tempDirectory();
+  const path = join(directory.path, "app.db");
+  const app = create(path);
+  const replica = new TestReplica();
+  const engine = new TestEngine(path);
+  await engine.start();
+  await replica.pull(engine.settings);
+  const image = app.serialize();
+  for (let i = 0; i < 3; i++) {
+    fill(app, 2);
+    await engine.sync();
+  }
+  rmSync(join(engine.settings.metaPath, "ltx", "0", "0000000000000002-0000000000000002.ltx"));
+  expect(await engine.ask("attach", { remoteTXID: 1n, remoteTimestampMs: 0 })).toMatchObject({ kind: "base-required" });
+  const outcome = await engine.ask("attach", { remoteTXID: 1n, remoteTimestampMs: 0, base: hashesOf(image, 1n) });
+  expect(outcome).toMatchObject({ kind: "attached", by: "diff", txid: 2n });
+  await expectReplica(replica, engine, path);
   await engine.stop();
   app.close();
 });

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { imageOf, openWAL, startWriter, TestEngine, TestReplica, tempDirectory, walSize } from "./harness.js";
+import { imageOf, openWAL, startWriter, TestEngine, TestReplica, tempDirectory } from "./harness.js";
 
 /** Nothing that would mean that continuity was lost, or that something went wrong. */
 function expectSmooth(engine: TestEngine): void {
@@ -8,17 +8,14 @@ function expectSmooth(engine: TestEngine): void {
   expect(trouble).toEqual([]);
 }
 
-test("a writer at full speed that checkpoints by itself: every page arrives, continuity is never lost, the WAL stays small", async () => {
+test("a writer at full speed that checkpoints by itself: every page arrives, continuity is never lost, the WAL restarts", async () => {
   using directory = tempDirectory();
   const path = join(directory.path, "app.db");
   openWAL(path).exec("CREATE TABLE first (x)").close();
   const engine = new TestEngine(path, { syncIntervalMs: 100, maxWalBytes: 16 * 1024 * 1024 });
   await engine.start();
   const { done } = startWriter(path, { seconds: 3, vacuum: 3000 });
-  let largest = 0;
-  const timer = setInterval(() => (largest = Math.max(largest, walSize(path))), 10);
   expect(await done).toBeGreaterThan(500);
-  clearInterval(timer);
   await engine.sync();
   const replica = new TestReplica();
   await replica.pull(engine.settings);
@@ -26,8 +23,6 @@ test("a writer at full speed that checkpoints by itself: every page arrives, con
   expectSmooth(engine);
   const restarts = new Set(replica.headers.map(({ walSalt1 }) => walSalt1)).size;
   expect(restarts).toBeGreaterThan(1);
-  // VACUUM is one transaction of the whole database, and the machine may be busy.
-  expect(largest).toBeLessThan(200 * 1024 * 1024);
   await engine.stop();
 });
 

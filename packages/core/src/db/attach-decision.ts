@@ -1,6 +1,6 @@
 import type { TXID } from "@ls/ltx";
-import type { LTXFileInfo } from "../replica-client.js";
-import { planRestore } from "../restore/plan.js";
+import type { ReplicaListing } from "../restore/list-all.js";
+import { fileKey, planRestore } from "../restore/plan.js";
 import type { StagedFile } from "./protocol.js";
 
 /** Whether the destination holds more than the local side knows of. Without a local position it is adopted instead. */
@@ -34,9 +34,9 @@ export type BaseChoice =
  * plan and nothing of the history; an image costs about the database's size, and that much more at the destination.
  * @param databaseBytes size of the local database.
  */
-export function chooseBase(remoteTXID: TXID, files: readonly LTXFileInfo[], databaseBytes: number): BaseChoice {
+export function chooseBase(remoteTXID: TXID, { files, damaged }: ReplicaListing, databaseBytes: number): BaseChoice {
   if (remoteTXID === 0n) return { kind: "image", reason: "the destination is empty" };
-  const result = planRestore(files, { kind: "txid", txid: remoteTXID });
+  const result = planRestore(files, { kind: "txid", txid: remoteTXID }, new Set(damaged.map(fileKey)));
   if (!("plan" in result)) return { kind: "image", reason: "the destination's newest state cannot be read" };
   if (result.plan.bytes > databaseBytes) {
     return { kind: "image", reason: `reading the destination's newest state costs ${result.plan.bytes} bytes, the database has ${databaseBytes}` };

@@ -68,7 +68,9 @@ export class AttachLoop {
 
   /** The database cannot be read any more; `start` when it can. */
   wait(reason: NotReadyReason): void {
-    if (this.#run === undefined && this.#state.kind !== "failed") this.#become({ kind: "waiting", reason });
+    // An attempt under way may have succeeded before this: it is repeated, and finds out.
+    if (this.#run !== undefined) this.#again = true;
+    else if (this.#state.kind !== "failed") this.#become({ kind: "waiting", reason });
   }
 
   fail(error: Error): void {
@@ -203,7 +205,7 @@ const EXPLANATIONS: Readonly<Record<NotReadyReason, string>> = {
   unsupported: "it is damaged, or of a kind that cannot be replicated",
 };
 
-export function notReady(path: string, reason: NotReadyReason): LSError {
+function notReady(path: string, reason: NotReadyReason): LSError {
   return new LSError("LS_NOT_READY", `${path} cannot be replicated yet: ${EXPLANATIONS[reason]}`, {
     retryable: true,
     details: { path, reason, ...(reason === "not-wal" ? { pragma: "PRAGMA journal_mode = WAL" } : {}) },

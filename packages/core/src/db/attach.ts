@@ -54,7 +54,7 @@ export async function attach(context: AttachContext): Promise<AttachResult> {
   // Without a database there is still what was staged when there was one.
   if (local.notReady !== undefined && staged.length === 0) return { kind: "not-ready", reason: local.notReady };
 
-  let remote = await remotePosition(client, { signal });
+  let remote = await remotePosition(client, { patient: false, signal });
   if (isDestinationAhead(local.txid, remote.txid)) {
     if (context.onDestinationAhead === "error") throw destinationAhead(local.txid, remote.txid);
     context.continuingAbove(local.txid, remote.txid);
@@ -69,7 +69,7 @@ export async function attach(context: AttachContext): Promise<AttachResult> {
   if (outcome.kind === "base-required") {
     if (continuation(staged, remote.txid).length > 0) {
       await context.upload(remote.txid, staged);
-      remote = await remotePosition(client, { signal });
+      remote = await remotePosition(client, { patient: false, signal });
     }
     timestampMs = await remoteTimestampMs(client, remote, { signal });
     const base = await readBase(context, remote);
@@ -103,7 +103,7 @@ async function soundStaged(host: EngineHost, client: ReplicaClient, signal: Abor
 /** The hashes of the destination's newest state, or `null` when an image is the better choice. */
 async function readBase({ client, path, signal }: AttachContext, remote: RemotePosition): Promise<PageHashes | null> {
   const databaseBytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-  if (chooseBase(remote.txid, remote.files, databaseBytes).kind === "image") return null;
+  if (chooseBase(remote.txid, remote, databaseBytes).kind === "image") return null;
   const sink = new HashingSink();
   try {
     await restoreTo(client, sink, { txid: remote.txid, signal });

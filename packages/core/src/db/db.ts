@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { TXID } from "@ls/ltx";
 import { LSError } from "../errors.js";
 import { bindReplica, type Replica } from "../replica/replica.js";
@@ -101,6 +102,7 @@ export class DB {
   async close({ signal }: CallOptions = {}): Promise<void> {
     if (this.#closing === undefined) {
       const deadline = new AbortController();
+      setMaxListeners(0, deadline.signal);
       const done = this.#close(deadline).finally(() => {
         this.#closing = undefined;
       });

@@ -1,4 +1,5 @@
 import { rmSync, statSync } from "node:fs";
+import type { TXID } from "@ls/ltx";
 import { FileOutput } from "../restore/file-output.js";
 import { checkIntegrity } from "../restore/integrity.js";
 import { restoreTo } from "../restore/restore-to.js";
@@ -38,14 +39,14 @@ export async function ensureExists({ options, driver, events, signal }: EnsureEx
   const { path } = settings;
   const { client } = replica;
   if (statSync(path, { throwIfNoEntry: false }) !== undefined) return "present";
-  const remote = await remotePosition(client, { signal });
+  const remote = await remotePosition(client, { patient: true, signal });
   if (remote.txid === 0n) return "no-backup";
 
   const sqlite = driver();
   const meta = new MetaDirectory(settings.metaPath, { mode: RESTORED_MODE, uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 });
   const output = new FileOutput(path, (temp) => {
     checkIntegrity((file) => sqlite.open(file, { readonly: true }), temp, "quick");
-    forgetEarlierDatabase(meta);
+    forgetEarlierDatabase(meta, remote.txid, events);
   });
   meta.create();
   const lock = DatabaseLock.acquire(sqlite, meta.lockPath, meta.owner);
@@ -69,7 +70,13 @@ export async function ensureExists({ options, driver, events, signal }: EnsureEx
   }
 }
 
-function forgetEarlierDatabase(meta: MetaDirectory): void {
-  for (const { txid } of meta.listStaged()) meta.removeStaged(txid);
+function forgetEarlierDatabase(meta: MetaDirectory, remoteTXID: TXID, events: EventSink): void {
+  const staged = meta.listStaged();
+  const lost = staged.filter(({ txid }) => txid > remoteTXID);
+  if (lost.length > 0) {
+    const message = `the earlier database of this name left ${lost.length} files from TXID ${lost[0]?.txid} on that never reached the destination; they are dropped`;
+    events.emit({ type: "warning", code: "LS_NOT_DURABLE", message });
+  }
+  for (const { txid } of staged) meta.removeStaged(txid);
   rmSync(meta.pageTablePath, { force: true });
 }

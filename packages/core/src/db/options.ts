@@ -25,7 +25,7 @@ export interface DBOptions {
   readonly host?: "worker" | "inline" | undefined;
   /** Directory for staged files, lock and page table. Default `.<name>-litestream` beside the database. */
   readonly metaPath?: string | undefined;
-  /** How often the database is looked at when no change notification arrives. Default 1000; 0 = rely on notifications. */
+  /** How often the database is looked at when no change notification arrives. Default 1000; 0 = rely on notifications, but for one look a minute. */
   readonly monitorIntervalMs?: number | undefined;
   /** How often the WAL is folded into the database when it is small. Default 60,000; 0 = only by size. */
   readonly checkpointIntervalMs?: number | undefined;

@@ -1,21 +1,22 @@
 import { decodeLTXHeader, isLTXError, LTX_HEADER_SIZE, type TXID } from "@ls/ltx";
 import type { CallOptions, LTXFileInfo, ReplicaClient } from "../replica-client.js";
-import { listReplica } from "../restore/list-all.js";
+import { listReplica, type ReplicaListing } from "../restore/list-all.js";
 
 /** Where a destination stands. */
-export interface RemotePosition {
+export interface RemotePosition extends ReplicaListing {
   /** Highest TXID over all levels; 0n = empty. A file that is too short to be read counts: its name is taken. */
   readonly txid: TXID;
-  /** Usable files of all levels. */
-  readonly files: readonly LTXFileInfo[];
 }
 
-/** Lists every level once. Any failure is thrown: only an answer makes a destination empty. */
-export async function remotePosition(client: ReplicaClient, { signal }: CallOptions): Promise<RemotePosition> {
-  const { files, damaged } = await listReplica(client, { accurateTimestamps: false, inOrder: false, signal });
+/**
+ * Lists every level once. Any failure is thrown: only an answer makes a destination empty.
+ * @param options.patient wait failures out that may pass by themselves, for some seconds.
+ */
+export async function remotePosition(client: ReplicaClient, options: CallOptions & { readonly patient: boolean }): Promise<RemotePosition> {
+  const listing = await listReplica(client, { accurateTimestamps: false, inOrder: false, patient: options.patient, signal: options.signal });
   let txid = 0n;
-  for (const { maxTXID } of [...files, ...damaged]) if (maxTXID > txid) txid = maxTXID;
-  return { txid, files };
+  for (const { maxTXID } of listing.files) if (maxTXID > txid) txid = maxTXID;
+  return { ...listing, txid };
 }
 
 /**

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { TXID } from "@ls/ltx";
 import { isLSError, LSError, type LSErrorCode } from "../errors.js";
 import { Uploader, type UploadFailure } from "../replica/uploader.js";
@@ -5,14 +6,12 @@ import type { SQLiteDriver } from "../sqlite/driver.js";
 import { createEngineHost } from "../worker/host.js";
 import { type AttachResult, attach } from "./attach.js";
 import { AttachLoop } from "./attach-loop.js";
+import { closeEngine, withinGrace } from "./close-engine.js";
 import { claimDestination } from "./destination-claims.js";
 import { type EventSink, reportOf } from "./events.js";
 import type { ResolvedDBOptions } from "./options.js";
 import type { EngineEvent, EngineHost, StagedFile } from "./protocol.js";
 import { type Attachment, type DBStatus, phaseOf, type SyncStatus } from "./status.js";
-
-/** How long an engine that was told to give up may take to answer before it is abandoned. */
-const ABANDON_MS = 5000;
 
 /**
  * One run of a database's replication, from `open()` to `close()`: an engine, an uploader, and what joins them. State changes only between
@@ -21,12 +20,15 @@ const ABANDON_MS = 5000;
 export class Session {
   readonly #options: ResolvedDBOptions;
   readonly #events: EventSink;
-  readonly #host: EngineHost;
+  readonly #driver: SQLiteDriver;
+  #host: EngineHost;
   readonly #uploader: Uploader;
   readonly #attachLoop: AttachLoop;
   /** Aborted at the end: attaching stops. */
   readonly #ended: AbortController = new AbortController();
   #releaseClaim: (() => void) | undefined;
+  /** What the engine knows of the disk is no longer so: another one has to look afresh. */
+  #engineIsStale = false;
   #lifecycle: "opening" | "open" | "closing" | "closed" = "opening";
   #localTXID: TXID = 0n;
   #dirtySinceMs: number | undefined;
@@ -39,8 +41,11 @@ export class Session {
   constructor(options: ResolvedDBOptions, driver: SQLiteDriver, events: EventSink) {
     this.#options = options;
     this.#events = events;
-    const { settings, host, workerURL, replica } = options;
-    this.#host = createEngineHost({ kind: host, settings, driver, workerURL }, (event) => this.#engineEvent(event));
+    // One listener per request under way; Node takes more than ten for a leak.
+    setMaxListeners(0, this.#ended.signal);
+    const { settings, replica } = options;
+    this.#driver = driver;
+    this.#host = this.#createHost();
     this.#uploader = new Uploader({
       client: replica.client,
       retryBaseMs: replica.syncIntervalMs,
@@ -62,6 +67,11 @@ export class Session {
     });
   }
 
+  #createHost(): EngineHost {
+    const { settings, host, workerURL } = this.#options;
+    return createEngineHost({ kind: host, settings, driver: this.#driver, workerURL }, (event) => this.#engineEvent(event));
+  }
+
   // ---- open
 
   /** Resolves after the first attempt to attach, unless that failed for good: then everything is released and it rejects. */
@@ -76,7 +86,8 @@ export class Session {
       while (this.#attachLoop.state.kind === "attaching" && this.#uploader.status.failure === undefined) await this.#attachLoop.nextChange(signal);
       if (this.#attachLoop.state.kind === "failed") throw this.#attachLoop.state.error;
     } catch (error) {
-      await this.#closeEngine(true, AbortSignal.abort()).catch(() => {});
+      // What open() failed with is what is told.
+      await closeEngine(this.#host, { path: this.#options.settings.path, discard: true, deadline: AbortSignal.abort() }).catch(() => {});
       await this.#release();
       throw error;
     }
@@ -84,6 +95,7 @@ export class Session {
 
   async #attach(): Promise<AttachResult> {
     await this.#uploader.pause();
+    if (this.#engineIsStale) await this.#replaceEngine();
     const { settings, replica, onDestinationAhead } = this.#options;
     const signal = this.#ended.signal;
     try {
@@ -106,6 +118,14 @@ export class Session {
     } finally {
       this.#uploader.resume();
     }
+  }
+
+  async #replaceEngine(): Promise<void> {
+    // It has nothing to say any more: all that counts is on the disk.
+    await closeEngine(this.#host, { path: this.#options.settings.path, discard: true, deadline: AbortSignal.abort() }).catch(() => {});
+    await this.#host.dispose();
+    this.#host = this.#createHost();
+    this.#engineIsStale = false;
   }
 
   #began({ outcome, localTXID, remoteTXID, staged }: Extract<AttachResult, { kind: "attached" }>): void {
@@ -134,7 +154,7 @@ export class Session {
   async syncAndWait(signal: AbortSignal | undefined): Promise<TXID> {
     for (;;) {
       await this.#attachLoop.whenAttached(signal, true);
-      const txid = await this.#cut(signal);
+      const txid = await this.#cutPatiently(signal);
       if (txid !== undefined && (await this.#uploader.waitFor(txid, signal))) return txid;
     }
   }
@@ -149,6 +169,8 @@ export class Session {
       return { localTXID: this.#localTXID, remoteTXID: this.#uploader.status.remoteTXID, inSync: false };
     }
     const { txid, dirty } = await this.#host.request("probe", undefined, { signal });
+    // An answer that nothing is uncut is newer than what was seen before.
+    if (!dirty) this.#dirtySinceMs = undefined;
     const { remoteTXID } = this.#uploader.status;
     return { localTXID: txid, remoteTXID, inSync: this.#attachLoop.state.kind === "attached" && !dirty && txid <= remoteTXID };
   }
@@ -185,6 +207,19 @@ export class Session {
     }
   }
 
+  /** As {@link Session.#cut}; while as many staged files as allowed wait for the destination, it waits for one of them. */
+  async #cutPatiently(signal: AbortSignal | undefined): Promise<TXID | undefined> {
+    for (;;) {
+      try {
+        return await this.#cut(signal);
+      } catch (error) {
+        const oldest = this.#uploader.pending[0];
+        if (this.#pausedBy !== "staged-full" || oldest === undefined || !isLSError(error, "LS_STORAGE_UNAVAILABLE")) throw error;
+        if (!(await this.#uploader.waitFor(oldest.txid, signal))) return undefined;
+      }
+    }
+  }
+
   #lagMs(nowMs: number): number | undefined {
     const oldest = Math.min(this.#uploader.pending[0]?.oldestCommitMs ?? Infinity, this.#dirtySinceMs ?? Infinity);
     if (oldest !== Infinity) return Math.max(0, nowMs - oldest);
@@ -214,7 +249,7 @@ export class Session {
       }
     }
     try {
-      await this.#closeEngine(failure !== undefined, deadline);
+      this.#localTXID = await closeEngine(this.#host, { path: this.#options.settings.path, discard: failure !== undefined, deadline });
       if (failure === undefined && this.#uploader.started) await this.#uploader.waitFor(this.#localTXID, deadline);
     } catch (error) {
       failure ??= error;
@@ -235,28 +270,6 @@ export class Session {
     }
   }
 
-  /** The engine's last cut, unless the deadline passes or `discard` says that it is of no use. */
-  async #closeEngine(discard: boolean, deadline: AbortSignal): Promise<void> {
-    const closed = this.#host.request("close", { discard });
-    let abandon: NodeJS.Timeout | undefined;
-    const abandoned = new Promise<never>((_, reject) => {
-      const giveUp = (): void => {
-        // The answer is the first request's.
-        this.#host.request("close", { discard: true }).catch(() => {});
-        abandon = setTimeout(() => reject(new LSError("LS_INTERNAL", `the engine of ${this.#options.settings.path} does not answer`)), ABANDON_MS);
-      };
-      if (deadline.aborted) giveUp();
-      else deadline.addEventListener("abort", giveUp, { once: true });
-      closed.finally(() => deadline.removeEventListener("abort", giveUp)).catch(() => {});
-    });
-    try {
-      const { txid } = await Promise.race([closed, abandoned]);
-      this.#localTXID = txid;
-    } finally {
-      clearTimeout(abandon);
-    }
-  }
-
   #firstMissing(uncut: boolean): TXID | undefined {
     return this.#uploader.pending[0]?.txid ?? (uncut ? this.#localTXID + 1n : undefined);
   }
@@ -264,8 +277,9 @@ export class Session {
   async #release(): Promise<void> {
     this.#lifecycle = "closed";
     this.#ended.abort();
-    await this.#uploader.stop(new LSError("LS_NOT_OPEN", `${this.#options.settings.path} was closed`));
-    await this.#attachLoop.stop();
+    const stopped = new LSError("LS_NOT_OPEN", `${this.#options.settings.path} was closed`);
+    // A client that ignores its signal does not keep the database from being closed.
+    await withinGrace(Promise.all([this.#uploader.stop(stopped), this.#attachLoop.stop()]));
     await this.#host.dispose();
     this.#releaseClaim?.();
     await this.#options.replica.client.close();
@@ -337,6 +351,12 @@ export class Session {
   }
 
   #uploadStopped(error: LSError): void {
+    if (error.code === "LS_LTX_MISSING") {
+      this.#events.emit({ type: "detached", reason: error.message });
+      this.#engineIsStale = true;
+      this.#attachLoop.start();
+      return;
+    }
     this.#fail(error);
     // Read marks are let go, so that the application's checkpoints are its own again; what is staged stays for whoever resolves this.
     this.#host.request("close", { discard: true }).catch((cause: unknown) => this.#unexpected(cause));

@@ -23,7 +23,7 @@ export interface UploaderHooks {
   failed(failure: UploadFailure): void;
   /** The first success after failures. */
   recovered(failures: number): void;
-  /** Another history is at the destination, or a staged file is gone: uploading has stopped. */
+  /** Another history is at the destination (`LS_CONFLICT`), or a staged file is gone (`LS_LTX_MISSING`): uploading has stopped. */
   stopped(error: LSError): void;
 }
 
@@ -194,8 +194,8 @@ export class Uploader {
         if (isLSError(error, "LS_CONFLICT") || isLSError(error, "LS_LTX_MISSING")) {
           this.#allowed = undefined;
           this.#started = false;
-          this.#settle(error, () => true);
           this.#options.hooks.stopped(error);
+          this.#settle(error.code === "LS_CONFLICT" ? error : "superseded", () => true);
           return;
         }
         await this.#waitOut(file, error);

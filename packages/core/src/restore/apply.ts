@@ -37,12 +37,10 @@ export async function applyPlan(client: ReplicaClient, plan: RestorePlan, sink: 
   let decoder: LTXDecoder | undefined;
   const newestFirst = plan.files.toReversed();
   try {
-    for await (const { file, chunks, isLast } of fetchFiles(client, newestFirst, options)) {
+    for await (const { file, bytes, isLast } of fetchFiles(client, newestFirst, options)) {
       decoder ??= new LTXDecoder();
-      for (const chunk of chunks) {
-        await applyChunk(decoder, chunk, file, target);
-        options.onBytes?.(chunk.length);
-      }
+      await applyBytes(decoder, bytes, file, target);
+      options.onBytes?.(bytes.length);
       if (!isLast) continue;
       await target.fileRead(unlessDamaged(file, decoder.finish.bind(decoder)), file);
       decoder = undefined;
@@ -55,11 +53,11 @@ export async function applyPlan(client: ReplicaClient, plan: RestorePlan, sink: 
   }
 }
 
-async function applyChunk(decoder: LTXDecoder, chunk: Uint8Array, file: LTXFileInfo, target: ApplyTarget): Promise<void> {
-  const batches = decoder.push(chunk);
+async function applyBytes(decoder: LTXDecoder, bytes: Uint8Array, file: LTXFileInfo, target: ApplyTarget): Promise<void> {
+  const batches = decoder.push(bytes);
   for (;;) {
     const next = unlessDamaged(file, batches.next.bind(batches));
-    if (decoder.header !== undefined) await target.headerRead(decoder.header, file);
+    if (decoder.header !== undefined && target.current !== file) await target.headerRead(decoder.header, file);
     if (next.done === true) return;
     await target.place(next.value);
   }
@@ -78,7 +76,7 @@ class ApplyTarget {
   readonly #sink: PageSink;
   #shape: RestoredShape | undefined;
   /** File whose header has been seen. */
-  #current: LTXFileInfo | undefined;
+  current: LTXFileInfo | undefined;
   readonly #placed = new PageSet();
   /** Smallest size that the current or a newer file gave the database, in pages. */
   #limit = 0;
@@ -90,10 +88,8 @@ class ApplyTarget {
     this.#sink = sink;
   }
 
-  /** Called any number of times per file; acts once. */
   async headerRead(header: LTXHeader, file: LTXFileInfo): Promise<void> {
-    if (this.#current === file) return;
-    this.#current = file;
+    this.current = file;
     if (header.minTXID !== file.minTXID || header.maxTXID !== file.maxTXID) {
       throw unusable(file, `holds TXIDs ${header.minTXID} to ${header.maxTXID}`);
     }
@@ -134,7 +130,7 @@ class ApplyTarget {
 
   async fileRead(summary: LTXFileSummary, file: LTXFileInfo): Promise<void> {
     // A file without pages gives its header only now.
-    await this.headerRead(summary.header, file);
+    if (this.current !== file) await this.headerRead(summary.header, file);
     if (file === this.#plan.files.at(-1)) this.#expectedChecksum = summary.trailer.postApplyChecksum;
   }
 

@@ -1,15 +1,13 @@
-import { isLSError } from "../errors.js";
+import { LSError } from "../errors.js";
 import type { LTXFileInfo, ReplicaClient } from "../replica-client.js";
 import { inOrder } from "./in-order.js";
+import { RetryBudget } from "./retry.js";
 
 /** Bytes fetched by one request. With {@link FetchOptions.parallelism} it bounds what waits in memory. */
-export const RANGE_BYTES: number = 2 * 1024 * 1024;
+const RANGE_BYTES = 1024 * 1024;
 
-/** Failures in a row, without {@link PROGRESS_BYTES} between them, that end a fetch. */
-const MAX_FAILURES = 5;
-/** So much progress makes earlier failures forgotten: a day-long restore survives a dropped connection an hour. */
-const PROGRESS_BYTES = 256 * 1024;
-const FIRST_BACKOFF_MS = 250;
+/** A request that gives no byte for so long is broken off and repeated. */
+const STALL_MS = 60_000;
 
 export interface FetchOptions {
   /** Requests under way at a time. */
@@ -20,17 +18,18 @@ export interface FetchOptions {
 /** Part of a file, in the order of the file. */
 export interface FetchedRange {
   readonly file: LTXFileInfo;
-  readonly chunks: readonly Uint8Array[];
+  /** Valid until the next range is asked for. */
+  readonly bytes: Uint8Array;
   /** No more of this file follows. */
   readonly isLast: boolean;
 }
 
-/** A file that is shorter than its listing said. */
-export class ShortFile extends Error {
+/** A file gave fewer bytes than its listing said. That may be a connection that broke without an error, so it is retried first. */
+export class ShortFile extends LSError {
   readonly file: LTXFileInfo;
 
   constructor(file: LTXFileInfo, size: number) {
-    super(`ends after ${size} of ${file.size} bytes`);
+    super("LS_LTX_CORRUPTED", `ends after ${size} of ${file.size} bytes`, { retryable: true });
     this.file = file;
   }
 }
@@ -39,8 +38,19 @@ export class ShortFile extends Error {
  * Fetches whole files, one after the other, by requests that overlap in time: small files by one each, large ones by several.
  * A request that breaks off goes on where it stopped.
  */
-export function fetchFiles(client: ReplicaClient, files: readonly LTXFileInfo[], options: FetchOptions): AsyncGenerator<FetchedRange, void, undefined> {
-  return inOrder(rangesOf(files), options.parallelism, (range, signal) => fetchRange(client, range, signal), options.signal);
+export async function* fetchFiles(client: ReplicaClient, files: readonly LTXFileInfo[], options: FetchOptions): AsyncGenerator<FetchedRange, void, undefined> {
+  // Ranges go through the same few buffers: collecting garbage would come long after the memory has grown by it.
+  const idle: Uint8Array[] = [];
+  const fetch = async (range: Range, signal: AbortSignal): Promise<{ range: Range; buffer: Uint8Array }> => {
+    const buffer = idle.pop() ?? new Uint8Array(RANGE_BYTES);
+    await fillRange(client, range, buffer, signal);
+    return { range, buffer };
+  };
+  for await (const { range, buffer } of inOrder(rangesOf(files), options.parallelism, fetch, options.signal)) {
+    const { file, offset, size } = range;
+    yield { file, bytes: buffer.subarray(0, size), isLast: offset + size === file.size };
+    idle.push(buffer);
+  }
 }
 
 interface Range {
@@ -57,45 +67,59 @@ function* rangesOf(files: readonly LTXFileInfo[]): Generator<Range, void, undefi
   }
 }
 
-async function fetchRange(client: ReplicaClient, { file, offset, size }: Range, signal: AbortSignal): Promise<FetchedRange> {
-  const chunks: Uint8Array[] = [];
+async function fillRange(client: ReplicaClient, { file, offset, size }: Range, buffer: Uint8Array, signal: AbortSignal): Promise<void> {
+  const budget = new RetryBudget(signal);
   let received = 0;
-  let failures = 0;
-  let progress = 0;
   while (received < size) {
-    let failure: unknown;
+    const stall = new StallWatch(signal);
     try {
-      for await (const chunk of client.openLTXFile(file, { offset: offset + received, size: size - received, signal })) {
+      const wanted = { offset: offset + received, size: size - received, reuseChunks: true, signal: stall.signal };
+      for await (const chunk of client.openLTXFile(file, wanted)) {
         const bytes = chunk.subarray(0, size - received);
-        if (bytes.length > 0) chunks.push(bytes);
+        buffer.set(bytes, received);
         received += bytes.length;
-        progress += bytes.length;
+        budget.progress(bytes.length);
+        stall.moved();
       }
-      if (received === size) break;
-      failure = new ShortFile(file, offset + received);
+      if (received < size) throw new ShortFile(file, offset + received);
     } catch (error) {
-      failure = error;
+      await budget.afterFailure(error);
+    } finally {
+      stall.stop();
     }
-    signal.throwIfAborted();
-    if (progress >= PROGRESS_BYTES) failures = 0;
-    progress = 0;
-    failures++;
-    if (failures > MAX_FAILURES || !(failure instanceof ShortFile || (isLSError(failure) && failure.retryable))) throw failure;
-    await delay(FIRST_BACKOFF_MS * 2 ** (failures - 1), signal);
   }
-  return { file, chunks, isLast: offset + size === file.size };
 }
 
-function delay(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", onAbort);
-      resolve();
-    }, ms);
-    signal.addEventListener("abort", onAbort, { once: true });
-  });
+/**
+ * A request's own signal: aborted with its parent, and when nothing has moved for {@link STALL_MS}. Not `AbortSignal.any`, which leaves a trace in
+ * the parent for each of the many thousand requests of a long restore.
+ */
+class StallWatch {
+  readonly #controller = new AbortController();
+  readonly #parent: AbortSignal;
+  readonly #follow = (): void => this.#controller.abort(this.#parent.reason);
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(parent: AbortSignal) {
+    this.#parent = parent;
+    if (parent.aborted) this.#follow();
+    parent.addEventListener("abort", this.#follow, { once: true });
+    this.moved();
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  moved(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#controller.abort(new LSError("LS_STORAGE_UNAVAILABLE", `no byte came for ${STALL_MS / 1000} s`, { retryable: true }));
+    }, STALL_MS);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#parent.removeEventListener("abort", this.#follow);
+  }
 }

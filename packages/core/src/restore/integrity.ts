@@ -26,7 +26,7 @@ export type OpenForCheck = (path: string) => {
   close(): void;
 };
 
-export function openWith(Database: BetterSqlite3Constructor): OpenForCheck {
+function openWith(Database: BetterSqlite3Constructor): OpenForCheck {
   return (path) => {
     const database = new Database(path, { readonly: true, fileMustExist: true });
     return {

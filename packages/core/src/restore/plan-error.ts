@@ -8,12 +8,20 @@ export interface DamagedFile extends LTXFileRef {
   readonly reason: string;
 }
 
+export interface DamageReport {
+  /** Files left out. */
+  readonly files: readonly DamagedFile[];
+  /** Whether the plan would exist with them. */
+  readonly isCause: boolean;
+  /** What the last of them failed with. */
+  readonly error?: unknown;
+}
+
 /**
  * The error for a plan that does not exist. Its `details` hold what is available: `requested`, `reason`, `earliest`, `latest`, `before`, `after`
  * (each a {@link RestorePoint} or undefined), `missing` for a gap, and `damaged`, the files that had to be left out.
- * @param damage files left out, and whether the plan would exist with them.
  */
-export function planError(failure: PlanFailure, target: RestoreTarget, damage: { readonly files: readonly DamagedFile[]; readonly isCause: boolean }): LSError {
+export function planError(failure: PlanFailure, target: RestoreTarget, damage: DamageReport): LSError {
   const { available, missing } = failure;
   const damaged = damage.files;
   const details = { requested: target, reason: failure.reason, ...available, missing, damaged };
@@ -24,11 +32,11 @@ export function planError(failure: PlanFailure, target: RestoreTarget, damage: {
   if (damaged.length > 0) parts.push(`unusable: ${damaged.map((file) => `${fileLabel(file)} (${file.reason})`).join(", ")}`);
   const near = [point("nearest before", available.before), point("nearest after", available.after)].filter((text) => text !== "");
   if (near.length > 0) parts.push(near.join(", "));
-  return new LSError(code, parts.join("; "), { details });
+  return new LSError(code, parts.join("; "), { details, cause: damage.isCause ? damage.error : undefined });
 }
 
 /** A file as people know it: level and name. */
-export function fileLabel(file: LTXFileRef): string {
+function fileLabel(file: LTXFileRef): string {
   return `level ${file.level} ${formatTXID(file.minTXID)}-${formatTXID(file.maxTXID)}`;
 }
 

@@ -86,11 +86,6 @@ export function planRestore(files: readonly LTXFileInfo[], target: RestoreTarget
   return { failure: wanted };
 }
 
-/** Every state that can be restored from these files, oldest first. */
-export function restorePoints(files: readonly LTXFileInfo[]): readonly RestorePoint[] {
-  return new Chains(files, NONE).points;
-}
-
 class Chains {
   /** Every distinct maxTXID, ascending, and its smallest time. */
   readonly #ends: readonly TXID[];

@@ -49,6 +49,7 @@ class PlanSource {
   readonly #damaged: Map<string, DamagedFile> = new Map();
   #files: readonly LTXFileInfo[] | undefined;
   #isListedInOrder = false;
+  #lastDamage: unknown;
 
   constructor(client: ReplicaClient, target: RestoreTarget, signal: AbortSignal | undefined) {
     this.#client = client;
@@ -67,7 +68,7 @@ class PlanSource {
       if ("plan" in result) return result.plan;
       if (this.#isListedInOrder) {
         const isDamageTheCause = this.#damaged.size > 0 && "plan" in planRestore(files, this.#target);
-        throw planError(result.failure, this.#target, { files: this.damaged, isCause: isDamageTheCause });
+        throw planError(result.failure, this.#target, { files: this.damaged, isCause: isDamageTheCause, error: this.#lastDamage });
       }
       await this.#list(true);
     }
@@ -77,6 +78,7 @@ class PlanSource {
   canLearnFrom(error: unknown): boolean {
     if (error instanceof UnusableFile) {
       this.#exclude(error.file, error.message);
+      this.#lastDamage = error.cause;
       return true;
     }
     if (isLSError(error, "LS_LTX_FILE_NOT_FOUND")) {

@@ -23,9 +23,14 @@ export function walStatusSource(gate: VersionGate, idle: SQLiteConnection, borro
   return gate.noop ? () => noopStatus(idle) : indexStatus(borrowShm(), idle);
 }
 
-/** One look by `PRAGMA wal_checkpoint(NOOP)`; SQLite 3.51 or newer only. */
+/**
+ * One look by `PRAGMA wal_checkpoint(NOOP)`; SQLite 3.51 or newer only.
+ * @throws an error that `isBusy()` knows for the moment of a recovery; LSError `LS_NOT_READY` when the database is not in WAL mode.
+ */
 function noopStatus(idle: SQLiteConnection): WALStatus {
   const row = idle.row("PRAGMA wal_checkpoint(NOOP)");
+  // Another connection rebuilds the wal-index, after a writer was killed.
+  if (row?.busy === 1) throw Object.assign(new Error(`the wal-index of ${idle.path} is being recovered`), { code: "SQLITE_BUSY_RECOVERY" });
   const frames = Number(row?.log);
   const backfilledFrames = Number(row?.checkpointed);
   // -1 = not in WAL mode, as this connection sees it.

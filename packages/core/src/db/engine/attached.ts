@@ -207,6 +207,7 @@ export class Attached {
     const more = capture.isBehind(end);
     this.#oldestCommitMs = more ? Date.now() : undefined;
     this.#context.emit({ type: "staged", file });
+    if (this.#oldestCommitMs !== undefined) this.#context.emit({ type: "dirty", sinceMs: this.#oldestCommitMs });
     return more;
   }
 
@@ -254,7 +255,7 @@ export class Attached {
     const wanted = due === "now" || end.frames >= settings.minCheckpointPages;
     const checkpointed = result === "partial" && gate.takeover && wanted && end.frames > end.backfilled;
     if (checkpointed) {
-      result = await this.#takeover.checkpoint(slicer);
+      result = await this.#takeover.checkpoint(this.#barrierAllowed(end), slicer);
       end = this.readEnd();
       if (result === "partial" && this.#barrierAllowed(end)) {
         result = this.#takeover.barrier();

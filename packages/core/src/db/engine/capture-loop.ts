@@ -74,6 +74,8 @@ export class CaptureLoop {
   async look(slicer: Slicer): Promise<void> {
     const { attached } = this;
     const start = performance.now();
+    // Also when it fails: the next look is due after the usual time.
+    this.#lastLook = start;
     const before = attached.framesTaken;
     const intervalDue = this.checkpointDue(start);
     const { cutFirst, end, checkpointed } = await attached.look(intervalDue ? "now" : "threshold", slicer);

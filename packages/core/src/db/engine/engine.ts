@@ -11,21 +11,22 @@ import type { AttachedContext } from "./attached.js";
 import { CaptureLoop } from "./capture-loop.js";
 import { Doubt } from "./doubt.js";
 import { byState, type Established, establish } from "./establish.js";
+import { Hindrance } from "./hindrance.js";
 import { LocalState } from "./local-state.js";
 import { OperationQueue } from "./operation-queue.js";
-import { Backoff } from "./pace.js";
 import { isDamage, ownerOf, reasonFor, whyNotReady } from "./readiness.js";
 import { Slicer } from "./slicer.js";
 import { DatabaseWatch } from "./watch.js";
 
 /** The page table goes to disk at most this often (and at close). */
 const TABLE_SAVE_MS = 60_000;
-/** Cutting resumes when the staged files take this share of what they may. */
-const RESUME_SHARE = 0.9;
 /** Attempts to attach while files are being exchanged under us. */
 const ATTACH_ATTEMPTS = 3;
-/** The poll never spins. */
-const MIN_POLL_MS = 10;
+/** Longest wait of a request for a lock that is held for a moment only. */
+const BUSY_MS = 5000;
+const BUSY_RETRY_MS = 5;
+/** With `monitorIntervalMs: 0` notifications are relied on, and this is only the net below them. */
+const NET_POLL_MS = 60_000;
 
 export interface EngineOptions {
   readonly settings: EngineSettings;
@@ -51,7 +52,7 @@ export class Engine {
   readonly #queue = new OperationQueue();
   readonly #watch: DatabaseWatch;
   readonly #copies = new CopyWatch();
-  readonly #backoff = new Backoff();
+  readonly #hindrance: Hindrance;
   #lock: DatabaseLock | undefined;
   #local: LocalState | undefined;
   #loop: CaptureLoop | undefined;
@@ -59,22 +60,22 @@ export class Engine {
   /** Why continuity is lost, until comparing pages has repaired it. */
   #repair: string | undefined;
   #tableComplete = false;
-  #paused: "staged-full" | "disk-full" | undefined;
   #failure: LSError | undefined;
   #closing: Promise<{ txid: TXID }> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #turnQueued = false;
+  /** Something happened to the files since the last turn. */
+  #woken = false;
   // Moments of performance.now().
   #lastPoll = 0;
   #lastTableSave = 0;
-  /** No cut and no repair before this moment: the last one failed. */
-  #blockedUntil = 0;
 
   constructor({ settings, driver, emit, barrierPatienceMs }: EngineOptions) {
     this.#settings = settings;
     this.#driver = driver;
     this.#emit = emit;
     this.#barrierPatienceMs = barrierPatienceMs;
+    this.#hindrance = new Hindrance(settings, emit, () => this.#local?.staged.unacknowledgedBytes ?? 0);
     this.#gate = gateVersion(driver.sqliteVersion);
     this.#watch = new DatabaseWatch(
       settings.path,
@@ -109,9 +110,9 @@ export class Engine {
       return undefined;
     },
     attach: (request, slicer) => this.#attach(request, slicer),
-    sync: (_, slicer) => this.#sync(slicer),
-    checkpoint: (_, slicer) => this.#checkpoint(slicer),
-    probe: async () => this.#probe(),
+    sync: (_, slicer) => unlessBusy(slicer, () => this.#sync(slicer)),
+    checkpoint: (_, slicer) => unlessBusy(slicer, () => this.#checkpoint(slicer)),
+    probe: (_, slicer) => unlessBusy(slicer, async () => this.#probe()),
     acknowledge: async ({ txid }) => this.#acknowledge(txid),
   };
 
@@ -136,7 +137,9 @@ export class Engine {
 
   async #attach(request: AttachRequest, slicer: Slicer): Promise<AttachOutcome> {
     const local = this.#opened();
-    if (this.#loop !== undefined) return { kind: "attached", by: "wal", reason: "capture runs already", txid: local.txid };
+    // Asked for while attached: something is wrong with what was staged, so start from what the disk holds.
+    this.#end();
+    local.staged.reload();
     this.#repair = undefined;
     this.#notReady = whyNotReady(this.#driver, this.#settings.path);
     if (this.#notReady !== undefined) return { kind: "not-ready", reason: this.#notReady };
@@ -150,7 +153,7 @@ export class Engine {
         if (error instanceof Doubt && attempt < ATTACH_ATTEMPTS) continue;
         const reason = reasonFor(error, this.#settings.path);
         if (reason === undefined) throw error;
-        if (isLSError(error)) this.#emit({ type: "warning", code: error.code, message: error.message });
+        if (isLSError(error)) this.#hindrance.warn(error);
         this.#notReady = reason;
         return { kind: "not-ready", reason };
       }
@@ -180,19 +183,20 @@ export class Engine {
     }
   }
 
-  #probe(): { txid: TXID; dirty: boolean } {
+  #probe(): EngineRequests["probe"]["result"] {
     const { txid } = this.#opened();
     const attached = this.#loop?.attached;
     if (attached !== undefined) return { txid, dirty: attached.isDirty(attached.readEnd()) };
-    return { txid, dirty: this.#notReady === undefined };
+    const notReady = this.#lookAfresh();
+    return { txid, dirty: notReady === undefined, ...(notReady === undefined ? {} : { notReady }) };
   }
 
   #acknowledge(txid: TXID): undefined {
     const local = this.#opened();
     local.staged.acknowledge(txid);
     local.prune();
-    if (this.#paused === "staged-full" && this.#mayResume()) {
-      this.#blockedUntil = 0;
+    if (this.#hindrance.paused === "staged-full" && !this.#hindrance.stagedFull) {
+      this.#hindrance.retryNow();
       this.#loop?.markDirty(performance.now());
     }
     return undefined;
@@ -206,7 +210,7 @@ export class Engine {
     this.#repair = undefined;
     this.#tableComplete = false;
     this.#lastTableSave = now;
-    this.#succeeded();
+    this.#hindrance.succeeded();
     this.#wake();
   }
 
@@ -223,10 +227,10 @@ export class Engine {
   async #cutAll(loop: CaptureLoop, slicer: Slicer): Promise<void> {
     const { attached } = loop;
     const local = this.#opened();
-    if (this.#stagedFull()) {
+    if (this.#hindrance.stagedFull) {
       attached.skip();
       loop.cutDone(performance.now());
-      if (this.#paused !== "staged-full") this.#pause("staged-full");
+      this.#hindrance.pause("staged-full");
       const stagedBytes = local.staged.unacknowledgedBytes;
       throw new LSError("LS_STORAGE_UNAVAILABLE", "the destination takes no files, and as many as allowed wait locally", {
         retryable: true,
@@ -241,30 +245,7 @@ export class Engine {
       while (await attached.cut(slicer)) if (slicer.due) await slicer.pause();
     }
     loop.cutDone(performance.now());
-    this.#succeeded();
-  }
-
-  /** A cut was made, so whatever stopped cuts is over. */
-  #succeeded(): void {
-    this.#backoff.reset();
-    this.#blockedUntil = 0;
-    if (this.#paused === undefined) return;
-    this.#paused = undefined;
-    this.#emit({ type: "resumed" });
-  }
-
-  #pause(reason: "staged-full" | "disk-full"): void {
-    this.#paused = reason;
-    this.#emit({ type: "paused", reason, stagedBytes: this.#opened().staged.unacknowledgedBytes });
-  }
-
-  #stagedFull(): boolean {
-    const limit = this.#settings.maxStagedBytes;
-    return this.#opened().staged.unacknowledgedBytes >= (this.#paused === "staged-full" ? limit * RESUME_SHARE : limit);
-  }
-
-  #mayResume(): boolean {
-    return this.#paused !== "staged-full" || !this.#stagedFull();
+    this.#hindrance.succeeded();
   }
 
   // ---- trouble
@@ -281,23 +262,24 @@ export class Engine {
       // The database is not what it was: look at it afresh.
       this.#end();
       this.#repair = error instanceof Error ? error.message : String(error);
-      this.#block();
+      this.#hindrance.backOff();
       this.#lookAfresh();
       return;
     }
-    if (isBusy(error) || (this.#paused === "staged-full" && isLSError(error, "LS_STORAGE_UNAVAILABLE"))) return;
-    this.#block();
-    if (isLSError(error, "LS_DISK_FULL")) {
-      // What is captured stays while there is room for it; then one diff file takes its place.
-      if (this.#loop?.attached.mustCut === true) this.#loop.attached.skip();
-      if (this.#paused === undefined) this.#pause("disk-full");
+    if (this.#hindrance.paused === "staged-full" && isLSError(error, "LS_STORAGE_UNAVAILABLE")) return;
+    if (isBusy(error)) {
+      this.#hindrance.waitForLock();
       return;
     }
-    this.#emit({ type: "warning", code: isLSError(error) ? error.code : "LS_INTERNAL", message: error instanceof Error ? error.message : String(error) });
-  }
-
-  #block(): void {
-    this.#blockedUntil = performance.now() + this.#backoff.next();
+    if (isLSError(error, "LS_DISK_FULL")) {
+      this.#hindrance.backOff();
+      // What is captured stays while there is room for it; then one diff file takes its place.
+      if (this.#loop?.attached.mustCut === true) this.#loop.attached.skip();
+      this.#hindrance.pause("disk-full");
+      return;
+    }
+    this.#hindrance.backOffAll();
+    this.#hindrance.warn(error);
   }
 
   /** Continuity is lost: go on by comparing pages, if the table allows that. */
@@ -310,9 +292,9 @@ export class Engine {
       this.#emit({ type: "detached", reason });
       return;
     }
-    if (this.#stagedFull()) {
-      this.#block();
-      if (this.#paused === undefined) this.#pause("staged-full");
+    if (this.#hindrance.stagedFull) {
+      this.#hindrance.backOff();
+      this.#hindrance.pause("staged-full");
       return;
     }
     try {
@@ -320,7 +302,7 @@ export class Engine {
       this.#begin(result);
       this.#emit({ type: "continued", by: result.by, reason, txid: local.txid, ...result.outcome });
     } catch (error) {
-      if (error instanceof Doubt || isBusy(error)) this.#block();
+      if (error instanceof Doubt || isBusy(error)) this.#hindrance.backOff();
       else await this.#recover(error, slicer);
     }
   }
@@ -353,10 +335,8 @@ export class Engine {
 
   /** Something happened to the files. */
   #wake(): void {
-    this.#turn(() => {
-      if (this.#loop !== undefined) this.#loop.peek(performance.now());
-      else this.#poll(performance.now());
-    });
+    this.#woken = true;
+    this.#turn();
   }
 
   #schedule(): void {
@@ -368,24 +348,29 @@ export class Engine {
   }
 
   #nextPoll(): number {
-    return this.#lastPoll + Math.max(this.#settings.monitorIntervalMs, MIN_POLL_MS);
+    return this.#lastPoll + (this.#settings.monitorIntervalMs || NET_POLL_MS);
   }
 
   /** When something is due before the next poll. */
   #nextWork(now: number): number | undefined {
     const loop = this.#loop;
-    if (loop === undefined) return this.#repair === undefined ? undefined : this.#blockedUntil;
+    if (loop === undefined) return this.#repair === undefined ? undefined : this.#hindrance.cutsBlockedUntil;
     if (!this.#tableComplete) return now;
-    const look = loop.nextLook(now) ?? Number.POSITIVE_INFINITY;
+    const look = this.#nextLook(loop, now) ?? Number.POSITIVE_INFINITY;
     return Math.min(look, this.#nextCut(loop, now) ?? Number.POSITIVE_INFINITY);
   }
 
+  #nextLook(loop: CaptureLoop, now: number): number | undefined {
+    const look = loop.nextLook(now);
+    return look === undefined ? undefined : Math.max(look, this.#hindrance.looksBlockedUntil);
+  }
+
   #nextCut(loop: CaptureLoop, now: number): number | undefined {
-    return loop.nextCut(now, this.#opened().staged.unacknowledgedBytes > 0, this.#blockedUntil);
+    return loop.nextCut(now, this.#opened().staged.unacknowledgedBytes > 0, this.#hindrance.cutsBlockedUntil);
   }
 
   /** Queues one turn of background work, unless one waits already. Whatever goes wrong in it is dealt with here. */
-  #turn(first?: () => void): void {
+  #turn(): void {
     if (this.#turnQueued || this.#closing !== undefined) return;
     this.#turnQueued = true;
     const operation = async (signal: AbortSignal): Promise<void> => {
@@ -393,7 +378,6 @@ export class Engine {
       if (this.#failure !== undefined) return;
       const slicer = new Slicer(signal);
       try {
-        first?.();
         await this.#work(slicer);
       } catch (error) {
         if (!signal.aborted) await this.#recover(error, slicer);
@@ -407,13 +391,15 @@ export class Engine {
 
   /** Does what is due. */
   async #work(slicer: Slicer): Promise<void> {
-    if (performance.now() >= this.#nextPoll()) this.#poll(performance.now());
+    if (performance.now() >= this.#nextPoll() || (this.#woken && this.#loop === undefined)) this.#poll(performance.now());
     const loop = this.#loop;
+    if (this.#woken) loop?.peek(performance.now());
+    this.#woken = false;
     if (loop === undefined) {
-      if (this.#repair !== undefined && performance.now() >= this.#blockedUntil) await this.#tryRepair(slicer);
+      if (this.#repair !== undefined && performance.now() >= this.#hindrance.cutsBlockedUntil) await this.#tryRepair(slicer);
       return;
     }
-    const look = loop.nextLook(performance.now());
+    const look = this.#nextLook(loop, performance.now());
     if (look !== undefined && look <= performance.now()) await loop.look(slicer);
     const cut = this.#nextCut(loop, performance.now());
     if (cut !== undefined && cut <= performance.now()) await this.#cutAll(loop, slicer);
@@ -443,11 +429,12 @@ export class Engine {
     attached.checkIdentity();
     attached.checkLength();
     loop.peek(now);
-    if (attached.skipping && this.#mayResume()) loop.markDirty(now);
+    if (attached.skipping && !this.#hindrance.stagedFull) loop.markDirty(now);
     const local = this.#opened();
     if (local.tableUnsaved && now - this.#lastTableSave >= TABLE_SAVE_MS) {
       this.#lastTableSave = now;
       local.saveTable(attached.identity, attached.cutPosition);
+      if (this.#hindrance.paused === "disk-full") this.#hindrance.succeeded();
     }
   }
 
@@ -477,11 +464,21 @@ export class Engine {
 
   /** Last cut and page table. */
   async #finish(loop: CaptureLoop, slicer: Slicer): Promise<void> {
-    const local = this.#opened();
     try {
       await this.#cutAll(loop, slicer);
     } finally {
-      if (local.tableUnsaved) local.saveTable(loop.attached.identity, loop.attached.cutPosition);
+      this.#saveLastTable(loop);
+    }
+  }
+
+  #saveLastTable({ attached }: CaptureLoop): void {
+    const local = this.#opened();
+    if (!local.tableUnsaved) return;
+    try {
+      local.saveTable(attached.identity, attached.cutPosition);
+    } catch (error) {
+      // Nothing is lost without it: the next start has more to read.
+      this.#hindrance.warn(error);
     }
   }
 
@@ -501,5 +498,19 @@ export class Engine {
 
   #context(local: LocalState): AttachedContext {
     return { local, driver: this.#driver, gate: this.#gate, settings: this.#settings, emit: this.#emit, barrierPatienceMs: this.#barrierPatienceMs };
+  }
+}
+
+/** Tries again while another connection rebuilds the wal-index, which a killed writer leaves to whoever comes next. */
+async function unlessBusy<T>(slicer: Slicer, work: () => Promise<T>): Promise<T> {
+  const until = performance.now() + BUSY_MS;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > until) throw error;
+      await new Promise((resolve) => setTimeout(resolve, BUSY_RETRY_MS));
+      await slicer.pause();
+    }
   }
 }

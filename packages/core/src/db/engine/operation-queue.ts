@@ -14,11 +14,6 @@ export class OperationQueue {
   #running: AbortController | undefined;
   #closed = false;
 
-  /** Operations that wait or run. */
-  get length(): number {
-    return this.#waiting.length + (this.#running === undefined ? 0 : 1);
-  }
-
   /**
    * Queues `operation`. A waiting one leaves the queue at once when `signal` aborts; a running one is told through the
    * signal it gets and settles when it has cleaned up.

@@ -42,6 +42,8 @@ export function reasonFor(error: unknown, path: string): NotReadyReason | undefi
   // Deleted between the look and the opening, or no permission: the next look tells which.
   if (code.startsWith("SQLITE_CANTOPEN")) return statSync(path, { throwIfNoEntry: false }) === undefined ? "absent" : "unsupported";
   if (code === "SQLITE_NOTADB") throw new LSError("LS_NOT_A_DATABASE", `${path} is not an SQLite database`, { cause: error, details: { path } });
+  if (code.startsWith("SQLITE_CORRUPT"))
+    throw new LSError("LS_NOT_A_DATABASE", `${path} is damaged: SQLite cannot read it`, { cause: error, details: { path } });
   return undefined;
 }
 

@@ -17,7 +17,7 @@ export class StagedFiles {
     this.#unacknowledgedBytes = sum(this.#files);
   }
 
-  /** Looks at the directory again, after a file in it was replaced. */
+  /** Looks at the directory again: a file in it was replaced, or is gone. */
   reload(): void {
     this.#files = this.#meta.listStaged().map(describe);
     this.#unacknowledgedBytes = sum(this.unacknowledged);

@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { isBusy } from "../../sqlite/driver.js";
 import type { EngineEvent } from "../protocol.js";
 import type { CommittedEnd } from "./committed-end.js";
@@ -12,6 +13,9 @@ const BARRIER_ATTEMPTS = 6;
 const BARRIER_TAIL_FRAMES = 300;
 /** Longest wait for the application's own checkpoint inside a barrier. */
 const BARRIER_MS = 40;
+const BARRIER_RETRY_MS = 0.05;
+/** Longest wait for the application's own checkpoint at one look, outside of a barrier: nobody is kept waiting. */
+const BUSY_WAIT_MS = 40;
 
 /** Where the frames go that a moving mark would give up. */
 export interface FrameTaker {
@@ -56,6 +60,8 @@ export class Takeover {
   /** Frames below this one were below our mark when the last PASSIVE began. */
   #markFloor = 0;
   #readerBlocks = false;
+  /** The tail that the last barrier was good for, as a power of two: the next one starts one step below. */
+  #tailShift = 0;
 
   constructor(parts: TakeoverParts) {
     this.#parts = parts;
@@ -76,11 +82,16 @@ export class Takeover {
     return end.frames === end.backfilled ? "complete" : "partial";
   }
 
-  /** Rounds of PASSIVE. Call it after {@link look}. */
-  async checkpoint(slicer: Slicer): Promise<TakeoverResult> {
+  /**
+   * Rounds of PASSIVE. Call it after {@link look}.
+   * @param hurried a barrier follows anyway: every further round lets the WAL grow.
+   */
+  async checkpoint(hurried: boolean, slicer: Slicer): Promise<TakeoverResult> {
     const { capture, readEnd } = this.#parts;
-    for (let round = 0; round < ROUNDS; round++) {
-      this.#passive();
+    const waitUntil = performance.now() + BUSY_WAIT_MS;
+    for (let round = 0; round < (hurried ? 1 : ROUNDS); round++) {
+      // A round beside another checkpoint would be spent for nothing.
+      while (this.#passive().busy && performance.now() < waitUntil) await setTimeout(1);
       await capture.grab(readEnd(), slicer);
       if (capture.mustCut) return "cut-first";
       const end = readEnd();
@@ -99,15 +110,19 @@ export class Takeover {
     const { capture, connections, readEnd } = this.#parts;
     const writer = connections.openBarrier();
     try {
-      for (let attempt = 0; attempt < BARRIER_ATTEMPTS; attempt++) {
-        this.#passive();
+      for (let shift = Math.max(0, this.#tailShift - 1); shift < BARRIER_ATTEMPTS; shift++) {
+        const { busy } = this.#passive();
         if (this.#readerBlocks) return "partial";
         capture.grabNow(readEnd());
         if (capture.mustCut) return "cut-first";
         const end = readEnd();
         this.#move(end);
         if (end.frames === end.backfilled) return "complete";
-        if (end.frames - end.backfilled > BARRIER_TAIL_FRAMES << attempt) continue;
+        // The last attempt takes the tail as it is: what a writer can do while one PASSIVE runs. Beside a checkpoint of the
+        // application the tail says nothing: that one shortens it, and the writer waits for it anyway.
+        const tail = end.frames - end.backfilled;
+        if (!busy && tail > BARRIER_TAIL_FRAMES << shift && shift < BARRIER_ATTEMPTS - 1) continue;
+        if (!busy) this.#tailShift = shift;
         if (!this.#begin(() => writer.exec("BEGIN IMMEDIATE"))) return "partial";
         return this.#underBarrier(() => writer.exec("ROLLBACK"));
       }
@@ -131,7 +146,10 @@ export class Takeover {
       } else {
         this.#move(end);
         let state = this.#passive();
-        while (state.busy && performance.now() - start < BARRIER_MS) state = this.#passive();
+        while (state.busy && performance.now() - start < BARRIER_MS) {
+          sleepNow(BARRIER_RETRY_MS);
+          state = this.#passive();
+        }
         // Nobody commits meanwhile, so this mark is one of a WAL without a tail, and the next writer restarts it.
         this.#move(end);
         if (!state.busy && state.frames === state.backfilled) result = "complete";
@@ -152,6 +170,7 @@ export class Takeover {
       } catch (error) {
         if (!isBusy(error)) throw error;
       }
+      sleepNow(BARRIER_RETRY_MS);
     } while (performance.now() < until);
     return false;
   }
@@ -173,4 +192,11 @@ export class Takeover {
     if (!state.busy) this.#readerBlocks = state.frames >= this.#markFloor && state.backfilled < this.#markFloor;
     return state;
   }
+}
+
+const SLEEP = new Int32Array(new SharedArrayBuffer(4));
+
+/** Waits without giving up the thread: nothing else may run inside a barrier, and spinning would take the core from the checkpoint that is waited for. */
+function sleepNow(ms: number): void {
+  Atomics.wait(SLEEP, 0, 0, ms);
 }

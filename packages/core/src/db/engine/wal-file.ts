@@ -7,7 +7,7 @@ import { Doubt } from "./doubt.js";
 const fdatasyncAsync = promisify(fdatasync);
 
 /** Whether `error` says that a path does not exist. */
-export function isAbsent(error: unknown): boolean {
+function isAbsent(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
 

@@ -1,8 +1,8 @@
 import { type FSWatcher, watch } from "node:fs";
 import { basename, dirname } from "node:path";
 
-/** More events than this within {@link WINDOW_MS} and watching costs more than looking every 50 ms (measured: 15–20 % of a core at 10,000 commits/s). */
-const BUSY_EVENTS = 40;
+/** More wake-ups than this within {@link WINDOW_MS} and watching costs more than looking every 50 ms (measured: 15–20 % of a core at 10,000 commits/s). */
+const BUSY_WAKES = 40;
 const WINDOW_MS = 100;
 /** SQLite makes a commit visible just after its last write: without a second look the newest commit waits for the next event. */
 const SECOND_LOOK_MS = 1;
@@ -20,7 +20,7 @@ export class DatabaseWatch {
   #watcher: FSWatcher | undefined;
   #secondLook: NodeJS.Timeout | undefined;
   #windowStart = 0;
-  #events = 0;
+  #wakes = 0;
 
   /** @param onBusy events came too fast; the watch has stopped itself. */
   constructor(path: string, onWake: () => void, onBusy: () => void) {
@@ -54,18 +54,19 @@ export class DatabaseWatch {
   }
 
   #onEvent(name: string | null): void {
-    if (name !== null && !this.#names.has(name)) return;
+    // One commit makes several events; one wake-up follows them all.
+    if (this.#secondLook !== undefined || (name !== null && !this.#names.has(name))) return;
     const now = performance.now();
     if (now - this.#windowStart > WINDOW_MS) {
       this.#windowStart = now;
-      this.#events = 0;
+      this.#wakes = 0;
     }
-    if (++this.#events > BUSY_EVENTS) {
+    if (++this.#wakes > BUSY_WAKES) {
       this.stop();
       this.#onBusy();
       return;
     }
-    this.#secondLook ??= setTimeout(() => {
+    this.#secondLook = setTimeout(() => {
       this.#secondLook = undefined;
       this.#onWake();
     }, SECOND_LOOK_MS);

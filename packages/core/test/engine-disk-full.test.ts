@@ -1,0 +1,52 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { imageOf, openWAL, sleep, TestEngine, TestReplica, tempDirectory, until } from "./harness.js";
+
+/** Mounts a small file system; only root can, in a mount namespace or not. */
+function mountSmall(path: string, bytes: number): (() => void) | undefined {
+  mkdirSync(path);
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${bytes}`, "tmpfs", path], { stdio: "ignore" });
+  } catch {
+    return undefined;
+  }
+  return () => void execFileSync("umount", ["-l", path]);
+}
+
+test("a full disk while staging: nothing half-written stays, the application goes on, and capture recovers when there is room", async (context) => {
+  using directory = tempDirectory();
+  const metaPath = join(directory.path, "meta");
+  const unmount = mountSmall(metaPath, 1024 * 1024);
+  if (unmount === undefined) return context.skip("needs the right to mount a tmpfs: run as root");
+  const path = join(directory.path, "app.db");
+  const app = openWAL(path);
+  try {
+    app.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, v)");
+    const engine = new TestEngine(path, { metaPath, syncIntervalMs: 20, monitorIntervalMs: 20, minCheckpointPages: 50 });
+    await engine.start();
+    const ballast = join(metaPath, "ballast");
+    writeFileSync(ballast, new Uint8Array(700 * 1024));
+    const insert = app.prepare("INSERT INTO t (v) VALUES (randomblob(4000))");
+    for (let i = 0; i < 100; i++) {
+      insert.run();
+      await sleep(5);
+    }
+    await until("paused", () => engine.of("paused").length > 0);
+    expect(engine.of("paused")).toMatchObject([{ reason: "disk-full" }]);
+    await expect(engine.sync()).rejects.toMatchObject({ code: "LS_DISK_FULL" });
+    expect(readdirSync(join(metaPath, "ltx", "0")).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+    expect(engine.events.filter(({ type }) => type === "warning")).toEqual([]);
+    rmSync(ballast);
+    await until("resumed", () => engine.of("resumed").length > 0);
+    await engine.sync();
+    const replica = new TestReplica();
+    await replica.pull(engine.settings);
+    expect(replica.differences(imageOf(path))).toEqual([]);
+    await engine.stop();
+  } finally {
+    app.close();
+    unmount();
+  }
+});
