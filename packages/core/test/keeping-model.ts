@@ -5,7 +5,7 @@ import { KeepingMemory } from "../src/compaction/keeping-memory.js";
 import { checkCompactionLevels } from "../src/compaction/levels.js";
 import { ALL_LEVELS, SNAPSHOT_LEVEL } from "../src/levels.js";
 import type { LTXFileInfo } from "../src/replica-client.js";
-import { fileKey, planRestore, restorePoints } from "../src/restore/plan.js";
+import { fileKey, planRestore } from "../src/restore/plan.js";
 
 export const HOUR_MS: number = 3_600_000;
 export const DEFAULT_SETTINGS: KeepingSettings = {
@@ -99,7 +99,7 @@ export class KeepingModel {
   /** Checks, from what was ever written, that everything that the settings promise now can be restored. */
   missingPromises(): string[] {
     const files = this.inventory.all();
-    const points = new Set(restorePoints(files).map((point) => point.txid));
+    const points = reachable(files);
     const { snapshotRetentionMs, l0RetentionMs } = this.#settings;
     const snapshots = this.#ends.filter((end) => end.level === SNAPSHOT_LEVEL);
     const retained = snapshots.filter((end) => end.atMs + snapshotRetentionMs > this.nowMs || snapshotRetentionMs === 0);
@@ -228,6 +228,16 @@ export function upstreamRestores(inventory: Inventory, txid: TXID): boolean {
   }
   const beyond = inventory.all().some((file) => file.minTXID > reached + 1n);
   return reached === txid && !beyond;
+}
+
+/** Every end that a chain of files leads to. */
+function reachable(files: readonly LTXFileInfo[]): ReadonlySet<TXID> {
+  const ends: TXID[] = [];
+  for (const { minTXID, maxTXID } of [...files].sort((a, b) => Number(a.maxTXID - b.maxTXID))) {
+    if (ends.at(-1) === maxTXID) continue;
+    if (minTXID === 1n || ends.findLast((end) => end >= minTXID - 1n && end < maxTXID) !== undefined) ends.push(maxTXID);
+  }
+  return new Set(ends);
 }
 
 function range(count: number): ReadonlySet<number> {

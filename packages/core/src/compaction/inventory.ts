@@ -89,7 +89,7 @@ export function usableSnapshots(listing: Listing, isUsable: (file: LTXFileRef) =
 }
 
 /** By (minTXID, maxTXID). */
-function compareFiles(a: LTXFileRef, b: LTXFileRef): number {
+export function compareFiles(a: LTXFileRef, b: LTXFileRef): number {
   return compareTXID(a.minTXID, b.minTXID) || compareTXID(a.maxTXID, b.maxTXID);
 }
 

@@ -27,7 +27,9 @@ export function rangeBytesFor(files: readonly Sized[]): number {
   return MIN_RANGE_BYTES;
 }
 
-/** One range is being merged while the next is on its way; a file within one range is fetched once. */
+/** Buffers of one source: a frame may begin in one, go on in the next, while the one after that is on its way. */
+export const BUFFERS_PER_SOURCE = 3;
+
 function heldBytes({ size }: Sized, rangeBytes: number): number {
-  return size <= rangeBytes ? size : 2 * rangeBytes;
+  return Math.min(size, BUFFERS_PER_SOURCE * rangeBytes);
 }
