@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { FileReplicaClient } from "@ls/backend-file";
@@ -305,8 +305,14 @@ describe("a destination that fails", () => {
   });
 });
 
-describe("a staged file that disappears before it is uploaded", () => {
-  it("is found out, and what it held is compared with the destination and sent again", async () => {
+describe("a staged file that is damaged before it is uploaded", () => {
+  const damages: Readonly<Record<string, (path: string) => void>> = {
+    "is deleted": (path) => rmSync(path),
+    "is cut short": (path) => truncateSync(path, 150),
+    "is emptied": (path) => truncateSync(path, 0),
+    "has grown": (path) => writeFileSync(path, "x", { flag: "a" }),
+  };
+  it.each(Object.keys(damages))("%s: found out, and what it held is compared with the destination and sent again", async (damage) => {
     using dir = tempDir();
     const store = new FaultStore(new MemoryClient());
     const app = application(dir.file("app.db"));
@@ -321,7 +327,7 @@ describe("a staged file that disappears before it is uploaded", () => {
       await db.sync();
     }
     const name = (first + 1n).toString(16).padStart(16, "0");
-    rmSync(dir.file(".app.db-litestream", "ltx", "0", `${name}-${name}.ltx`));
+    damages[damage]?.(dir.file(".app.db-litestream", "ltx", "0", `${name}-${name}.ltx`));
     store.heal();
     await db.syncAndWait();
     expect(setup.of("detached")).toHaveLength(1);
@@ -356,6 +362,8 @@ describe("another history at the destination", () => {
     expect(first.db.status()).toMatchObject({ phase: "failed", lastError: { code: "LS_CONFLICT" } });
     expect(client.peek({ level: 0, minTXID: mine + 1n, maxTXID: mine + 1n })).toEqual(before);
     await expect(first.db.close()).rejects.toMatchObject({ code: "LS_NOT_DURABLE", cause: { code: "LS_CONFLICT" } });
+    // Both sides are at the same TXID now, and must not be taken for the same history after a restart.
+    await expect(first.db.open()).rejects.toMatchObject({ code: "LS_CONFLICT" });
     await second.db.close();
     expect(await bodies(client, dir.file("out.db"))).toEqual(["two"]);
     insert(one, "still writable");

@@ -80,7 +80,8 @@ describe("what happens while nobody replicates", () => {
     await replicator.close();
 
     const fresh = (await levelZero(home.replicaPath)).filter((file) => file.txid > before);
-    for (const file of fresh) expect(file.pages / file.commit, `TXID ${file.txid} is an image`).toBeLessThan(0.5);
+    const reasons = events.filter((event) => event.type === "attached").map((event) => event.reason);
+    for (const file of fresh) expect(file.pages / file.commit, `TXID ${file.txid} is an image: ${reasons.join()}`).toBeLessThan(0.5);
     const adopts = downtime === "lost meta directory" || downtime === "old copy alone";
     expect(events.filter((event) => event.type === "adopted").map((event) => event.remoteTXID)).toEqual(adopts ? [before] : []);
     expect(events.some((event) => event.type === "destination-ahead")).toBe(isOldCopy);

@@ -1,4 +1,4 @@
-import { LockProbe, modelOfLive, Replicator, tempDir, waitFor, Writer } from "@ls/testkit";
+import { LockProbe, modelOfLive, Replicator, tempDir, Writer, waitFor } from "@ls/testkit";
 import { describe, expect, it } from "vitest";
 import { judge } from "../src/judge.js";
 import { byUs } from "../src/restores.js";

@@ -19,8 +19,8 @@ export class ClientWrapper implements ReplicaClient {
 
   constructor(inner: ReplicaClient) {
     this.inner = inner;
-    this.destination = inner.destination;
     this.type = inner.type;
+    this.destination = inner.destination;
     this.capabilities = inner.capabilities;
   }
 

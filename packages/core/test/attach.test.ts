@@ -168,6 +168,23 @@ describe("attach", () => {
     expect(made.log).toEqual(["2 below 3"]);
   });
 
+  it("refuses a destination whose newest file is another one than ours of that TXID", async () => {
+    const client = await destination(3);
+    const ours = { ...(staged(3n)[0] as StagedFile), path: join(directory, "3.ltx") }; // `as`: there is one
+    for (const [bytes, pageNumbers] of [
+      [client.files.get(3n), undefined],
+      [await ltx(3n, 4, [3], 1003), "others"],
+      [await ltx(3n, 4, [2, 3], 1003), "more"],
+    ] as const) {
+      if (bytes === undefined) throw new Error("no file");
+      writeFileSync(ours.path, bytes);
+      const opened = [{ position: { txid: 3n }, staged: [{ ...ours, size: bytes.length }] }];
+      const host = new ScriptedHost({ probe: { txid: 3n }, opened, attach: [attached(3n)] });
+      if (pageNumbers === undefined) expect(await attach(context(host, client))).toMatchObject({ kind: "attached" });
+      else await expect(attach(context(host, client))).rejects.toMatchObject({ code: "LS_CONFLICT" });
+    }
+  });
+
   describe("with a damaged newest staged file", () => {
     const opened = (txid: TXID): EngineOpened[] => [
       { position: { txid, damagedTXID: txid }, staged: staged(txid) },

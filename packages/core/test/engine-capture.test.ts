@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import Database from "better-sqlite3";
@@ -338,6 +338,26 @@ describe.runIf(process.platform === "linux")("close", () => {
   });
 });
 
+test.runIf(process.platform === "linux")("nothing is left behind: descriptors and watches, over twenty lives", async () => {
+  using directory = tempDirectory();
+  const path = join(directory.path, "app.db");
+  const app = create(path);
+  fill(app, 20);
+  const live = async (remoteTXID: bigint): Promise<void> => {
+    const engine = new TestEngine(path, { syncIntervalMs: 10, minCheckpointPages: 1, maxWalBytes: 1000 });
+    await engine.start(remoteTXID);
+    fill(app, 5);
+    await sleep(20);
+    await engine.stop();
+  };
+  const census = (): number[] => [readdirSync("/proc/self/fd").length, process.getActiveResourcesInfo().filter((name) => name === "FSEventWrap").length];
+  await live(0n);
+  const before = census();
+  for (let i = 1; i < 20; i++) await live(1n);
+  expect(census()).toEqual(before);
+  app.close();
+});
+
 test("the worker host does the same in another thread, and ends with its last engine", async () => {
   using directory = tempDirectory();
   const workerURL = pathToFileURL(join(import.meta.dirname, "source-worker.mjs"));
@@ -373,6 +393,22 @@ test("the worker host does the same in another thread, and ends with its last en
   }
   expect(process.getActiveResourcesInfo().filter((name) => name === "MessagePort")).toEqual([]);
 }, 60_000);
+
+test("a worker that dies fails its engines, and every later request at once", async () => {
+  using directory = tempDirectory();
+  const path = join(directory.path, "app.db");
+  create(path).close();
+  const entry = join(directory.path, "dies.mjs");
+  writeFileSync(entry, "import { parentPort } from 'node:worker_threads'; parentPort.on('message', () => process.exit(3));");
+  const events: EngineEvent[] = [];
+  const host = createEngineHost({ kind: "worker", settings: settingsFor(path), driver: resolveDriver(Database), workerURL: pathToFileURL(entry) }, (event) =>
+    events.push(event),
+  );
+  await expect(host.request("open", undefined)).rejects.toMatchObject({ code: "LS_INTERNAL" });
+  expect(events).toMatchObject([{ type: "failed" }]);
+  await expect(host.request("close", { discard: false })).rejects.toMatchObject({ code: "LS_INTERNAL" });
+  await host.dispose();
+});
 
 test("a missing worker file means inline, with a warning", async () => {
   using directory = tempDirectory();

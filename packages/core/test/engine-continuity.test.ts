@@ -67,6 +67,32 @@ for (const mode of ["PASSIVE", "FULL", "RESTART", "TRUNCATE"]) {
   }
 }
 
+for (const backlog of ["a few commits", "more than one capture holds"]) {
+  test(`${backlog} made meanwhile are all in the database file, and the next commit restarts the WAL over them: nothing is missed`, async () => {
+    using directory = tempDirectory();
+    const path = join(directory.path, "app.db");
+    const app = create(path);
+    const replica = new TestReplica();
+    const first = new TestEngine(path);
+    await first.start();
+    fill(app, 50);
+    await first.sync();
+    await first.stop();
+    await replica.pull(first.settings);
+
+    if (backlog === "a few commits") fill(app, 60);
+    else app.exec("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 24) INSERT INTO t (v) SELECT randomblob(3000000) FROM n");
+    // Complete, so the mark that the engine takes protects none of these frames.
+    app.pragma("wal_checkpoint(PASSIVE)");
+    const second = new TestEngine(path);
+    await second.start(replica.txid);
+    app.exec("UPDATE t SET v = 'restarts the WAL' WHERE id = 1");
+    await expectReplica(replica, second, path);
+    await second.stop();
+    app.close();
+  });
+}
+
 test("the WAL was deleted by an orderly close of the application: only the pages that differ are cut", async () => {
   using directory = tempDirectory();
   const path = join(directory.path, "app.db");
@@ -257,6 +283,34 @@ test("a damaged newest file is replaced by the destination's copy, or given up",
   }
 });
 
+test("a damaged older file is not sent: what follows it continues the destination by comparison", async () => {
+  using directory = tempDirectory();
+  const path = join(directory.path, "app.db");
+  const app = create(path);
+  const replica = new TestReplica();
+  const first = new TestEngine(path);
+  await first.start();
+  await replica.pull(first.settings);
+  const base = hashesOf(imageOf(path), 1n);
+  for (let i = 0; i < 3; i++) {
+    fill(app, 10);
+    await first.sync();
+  }
+  await first.stop();
+  const name = "0000000000000002-0000000000000002.ltx";
+  const damaged = join(first.settings.metaPath, "ltx", "0", name);
+  writeFileSync(damaged, readFileSync(damaged).fill(0, 200, 300));
+
+  const second = new TestEngine(path);
+  const { staged } = await second.ask("open", undefined);
+  expect(staged.map((file) => file.txid)).toEqual([1n, 3n, 4n]);
+  expect(await second.ask("attach", { remoteTXID: 1n, remoteTimestampMs: 0 })).toMatchObject({ kind: "base-required" });
+  expect(await second.ask("attach", { remoteTXID: 1n, remoteTimestampMs: 0, base })).toMatchObject({ kind: "attached", by: "diff", txid: 2n });
+  await expectReplica(replica, second, path);
+  await second.stop();
+  app.close();
+});
+
 test("the database file is replaced while it is attached", async () => {
   using directory = tempDirectory();
   const path = join(directory.path, "app.db");
@@ -336,6 +390,31 @@ test("attach while attached starts anew from what the disk holds: a staged file 
   expect(await engine.ask("attach", { remoteTXID: 1n, remoteTimestampMs: 0 })).toMatchObject({ kind: "base-required" });
   const outcome = await engine.ask("attach", { remoteTXID: 1n, remoteTimestampMs: 0, base: hashesOf(image, 1n) });
   expect(outcome).toMatchObject({ kind: "attached", by: "diff", txid: 2n });
+  await expectReplica(replica, engine, path);
+  await engine.stop();
+  app.close();
+});
+
+test("the WAL file is removed under everybody: no crash, and when the application has opened the database again the replica follows", async () => {
+  using directory = tempDirectory();
+  const path = join(directory.path, "app.db");
+  let app = create(path);
+  const replica = new TestReplica();
+  const engine = new TestEngine(path, { monitorIntervalMs: 20 });
+  await engine.start();
+  await replica.pull(engine.settings);
+  rmSync(`${path}-wal`);
+  fill(app, 3);
+  await until("the loss is noticed", () => engine.events.some(({ type }) => type === "not-ready" || type === "continued"));
+  app.close();
+  rmSync(`${path}-shm`, { force: true });
+  app = new Database(path);
+  app.pragma("journal_mode = WAL");
+  app.exec("CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, v)");
+  fill(app, 5);
+  const current = (): boolean => engine.of("ready").length > 0 || engine.of("continued").length > 0;
+  await until("the database can be replicated again", current);
+  if (engine.of("ready").length > 0) expect(await engine.ask("attach", { remoteTXID: replica.txid, remoteTimestampMs: 0 })).toMatchObject({ kind: "attached" });
   await expectReplica(replica, engine, path);
   await engine.stop();
   app.close();

@@ -4,6 +4,7 @@ import { chooseBase, continuation, isDestinationAhead } from "./attach-decision.
 import type { StagedFile } from "./protocol.js";
 
 const file = (level: number, minTXID: bigint, maxTXID: bigint, size: number): LTXFileInfo => ({ level, minTXID, maxTXID, size, createdAt: new Date(0) });
+const MB = 1_000_000;
 const staged = (...txids: bigint[]): StagedFile[] => txids.map((txid) => ({ txid, path: "", size: 1, timestampMs: 0, oldestCommitMs: 0 }));
 
 describe("isDestinationAhead", () => {
@@ -36,8 +37,10 @@ describe("chooseBase", () => {
   const listing = (...files: LTXFileInfo[]) => ({ files, damaged: [] });
   it.each([
     ["an empty destination", 0n, listing(), 1_000_000, "image"],
-    ["a state that is cheap to read", 3n, listing(file(9, 1n, 2n, 400_000), file(0, 3n, 3n, 1000)), 1_000_000, "diff"],
-    ["a state that costs more to read than the database has", 3n, listing(file(9, 1n, 2n, 900_000), file(0, 3n, 3n, 200_000)), 1_000_000, "image"],
+    ["a state that is cheap to read", 3n, listing(file(9, 1n, 2n, 40 * MB), file(0, 3n, 3n, 1000)), 100 * MB, "diff"],
+    ["a state that costs a little more to read than the database has", 3n, listing(file(9, 1n, 2n, 90 * MB), file(0, 3n, 3n, 20 * MB)), 100 * MB, "diff"],
+    ["a state that costs much more", 3n, listing(file(9, 1n, 2n, 90 * MB), file(0, 3n, 3n, 120 * MB)), 100 * MB, "image"],
+    ["a small state that costs many times the database", 3n, listing(file(9, 1n, 2n, 9 * MB), file(0, 3n, 3n, 1 * MB)), 1 * MB, "diff"],
     ["a state with a hole below it", 4n, listing(file(9, 1n, 2n, 1000), file(0, 4n, 4n, 1000)), 1_000_000, "image"],
     [
       "a state whose only file is too short",

@@ -29,16 +29,21 @@ export type BaseChoice =
   /** Send the whole database. */
   | { readonly kind: "image"; readonly reason: string };
 
+/** Reading this much is never worth an image. */
+const CHEAP_READ_BYTES = 16 * 1024 * 1024;
+/** An image is sent, stored for as long as its neighbours, and compacted again and again: reading may cost this many times the database. */
+const READ_FACTOR = 2;
+
 /**
  * How to continue a destination whose state the local side cannot prove to be its own. Reading the state costs the bytes of its restore
- * plan and nothing of the history; an image costs about the database's size, and that much more at the destination.
+ * plan, once, and nothing of the history; an image costs about the database's size, and that much more at the destination.
  * @param databaseBytes size of the local database.
  */
 export function chooseBase(remoteTXID: TXID, { files, damaged }: ReplicaListing, databaseBytes: number): BaseChoice {
   if (remoteTXID === 0n) return { kind: "image", reason: "the destination is empty" };
   const result = planRestore(files, { kind: "txid", txid: remoteTXID }, new Set(damaged.map(fileKey)));
   if (!("plan" in result)) return { kind: "image", reason: "the destination's newest state cannot be read" };
-  if (result.plan.bytes > databaseBytes) {
+  if (result.plan.bytes > Math.max(CHEAP_READ_BYTES, READ_FACTOR * databaseBytes)) {
     return { kind: "image", reason: `reading the destination's newest state costs ${result.plan.bytes} bytes, the database has ${databaseBytes}` };
   }
   return { kind: "diff" };

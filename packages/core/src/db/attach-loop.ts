@@ -90,7 +90,7 @@ export class AttachLoop {
     this.#stopped = true;
     this.#alarm.ring();
     await this.#run;
-    this.#notify();
+    this.notify();
   }
 
   /**
@@ -180,16 +180,12 @@ export class AttachLoop {
   #become(state: Attachment): void {
     this.#state = state;
     this.#options.changed(state);
-    this.#notify();
+    this.notify();
   }
 
-  #notify(): void {
-    for (const settle of [...this.#waiters]) settle();
-  }
-
-  /** Wakes whoever waits for a change: something beside the state is different. */
+  /** Wakes whoever waits for a change, also when something beside the state is different. */
   notify(): void {
-    this.#notify();
+    for (const settle of [...this.#waiters]) settle();
   }
 }
 

@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { formatTXID, type TXID } from "@ls/ltx";
 import { isLSError, LSError } from "../errors.js";
 import { L0_LEVEL } from "../levels.js";
+import { checkSameHistory } from "../replica/publish.js";
 import type { FileOwner, ReplicaClient } from "../replica-client.js";
 import { restoreTo } from "../restore/restore-to.js";
 import { chooseBase, continuation, isDestinationAhead } from "./attach-decision.js";
@@ -13,7 +14,8 @@ import { type RemotePosition, remotePosition, remoteTimestampMs } from "./remote
  * Brings the local state and the destination together, in this order; every step can be repeated, so a process may die between any two:
  *
  * 1. A damaged newest staged file is fetched back from the destination, and given up only when it is not there.
- * 2. The destination's position: the highest TXID over all levels.
+ * 2. The destination's position: the highest TXID over all levels. A file of that TXID that lies here too must be the same one: after a
+ *    conflict, positions alone would take the other history for ours.
  * 3. The engine proves from the WAL or the page table that nothing is missing since its position. If it cannot, it gets the hashes of the
  *    destination's newest state to compare with (after everything staged is uploaded, so that this state is the local position's), or
  *    cuts an image where that is cheaper.
@@ -59,6 +61,8 @@ export async function attach(context: AttachContext): Promise<AttachResult> {
     if (context.onDestinationAhead === "error") throw destinationAhead(local.txid, remote.txid);
     context.continuingAbove(local.txid, remote.txid);
   }
+  const shared = staged.find((file) => file.txid === remote.txid);
+  if (shared !== undefined) await checkSameHistory(client, shared, signal);
   if (local.notReady !== undefined) {
     await context.upload(remote.txid, staged);
     return { kind: "not-ready", reason: local.notReady };

@@ -31,7 +31,7 @@ export async function publish(client: ReplicaClient, file: StagedFile, { doubtfu
   let sourceError: unknown;
   const source = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
     try {
-      yield* readStagedFile(file.path, signal);
+      yield* readStagedFile(file.path, file.size, signal);
     } catch (error) {
       sourceError = error;
       throw error;
@@ -45,6 +45,15 @@ export async function publish(client: ReplicaClient, file: StagedFile, { doubtfu
     if (!isLSError(error, "LS_CONFLICT")) throw error;
     settle(file, await lookAt(client, ref, file, signal), error);
   }
+}
+
+/**
+ * Whether a file that both sides have is one history's: two that went apart count the same TXIDs.
+ * @throws LSError `LS_CONFLICT` when the destination's is another one. A destination that does not have it any more says nothing.
+ */
+export async function checkSameHistory(client: ReplicaClient, file: StagedFile, signal: AbortSignal | undefined): Promise<void> {
+  const ref: LTXFileRef = { level: L0_LEVEL, minTXID: file.txid, maxTXID: file.txid };
+  if ((await lookAt(client, ref, file, signal)) === "different") throw conflict(formatLTXFilename(file.txid, file.txid), file.txid);
 }
 
 function settle(file: StagedFile, stored: Stored, cause?: unknown): void {

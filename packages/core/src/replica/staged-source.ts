@@ -8,15 +8,19 @@ const READ_BYTES = 256 * 1024;
 /**
  * The bytes of a staged file, read as the consumer asks for them: memory is one chunk, however large the file is. Chunks belong to
  * the consumer. The file is opened at the first `next()` and closed when the loop ends, however it ends.
- * @throws LSError `LS_LTX_MISSING` when the file is gone.
+ * @param size bytes that the file had when it was staged or verified.
+ * @throws LSError `LS_LTX_MISSING` when the file is gone, or not the whole one: what came so far must not become visible anywhere.
  */
-export async function* readStagedFile(path: string, signal?: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
+export async function* readStagedFile(path: string, size: number, signal?: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
   signal?.throwIfAborted();
   const handle = await openStaged(path);
+  let read = 0;
   try {
     for (;;) {
       signal?.throwIfAborted();
       const chunk = await readChunk(handle, path, READ_BYTES, null);
+      read += chunk.length;
+      if (read > size || (chunk.length === 0 && read < size)) throw missing(path, `has not the ${size} bytes that were staged`);
       if (chunk.length === 0) return;
       yield chunk;
     }
@@ -52,6 +56,10 @@ async function openStaged(path: string): Promise<FileHandle> {
     return await open(path, "r");
   } catch (error) {
     if (systemErrorCode(error) !== "ENOENT") throw fileSystemError(error, "open", path);
-    throw new LSError("LS_LTX_MISSING", `the staged file ${path} is gone, and the destination does not hold it`, { cause: error, details: { path } });
+    throw missing(path, "is gone", error);
   }
+}
+
+function missing(path: string, what: string, cause?: unknown): LSError {
+  return new LSError("LS_LTX_MISSING", `the staged file ${path} ${what}, and the destination does not hold it`, { cause, details: { path } });
 }

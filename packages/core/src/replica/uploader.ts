@@ -194,6 +194,8 @@ export class Uploader {
         if (isLSError(error, "LS_CONFLICT") || isLSError(error, "LS_LTX_MISSING")) {
           this.#allowed = undefined;
           this.#started = false;
+          // What is left on the disk is looked at afresh: a file that is gone must not be asked for again.
+          if (error.code === "LS_LTX_MISSING") this.#pending = [];
           this.#options.hooks.stopped(error);
           this.#settle(error.code === "LS_CONFLICT" ? error : "superseded", () => true);
           return;

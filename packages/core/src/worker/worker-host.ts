@@ -33,6 +33,7 @@ class SharedWorker {
   readonly #worker: Worker;
   readonly #clients = new Map<number, Client>();
   #nextEngine = 1;
+  #death: LSError | undefined;
 
   static for(entry: URL): SharedWorker {
     let shared = SharedWorker.#running.get(entry.href);
@@ -58,8 +59,18 @@ class SharedWorker {
     return engine;
   }
 
+  /** Why nothing can be sent any more. */
+  get death(): LSError | undefined {
+    return this.#death;
+  }
+
   send(message: ToWorker): void {
     this.#worker.postMessage(message);
+  }
+
+  /** @throws LSError when nobody answers for an engine any more: a message to it would be lost. */
+  check(engine: number): void {
+    if (!this.#clients.has(engine)) throw this.#ended ?? new LSError("LS_NOT_OPEN", "the database is closed");
   }
 
   /** Forgets an engine; the thread ends with the last one. */
@@ -86,10 +97,12 @@ class SharedWorker {
 
   #die(cause: Error): void {
     this.#forget();
+    if (this.#death !== undefined) return;
+    const error = new LSError("LS_INTERNAL", "the worker thread ended unexpectedly", { cause });
+    this.#death = error;
     const clients = [...this.#clients.values()];
     this.#clients.clear();
     for (const { onEvent, pending } of clients) {
-      const error = new LSError("LS_INTERNAL", "the worker thread ended unexpectedly", { cause });
       for (const { reject } of pending.values()) reject(error);
       pending.clear();
       onEvent({ type: "failed", code: error.code, message: `${error.message}: ${cause.message}` });
@@ -108,9 +121,12 @@ export function createWorkerHost(settings: EngineSettings, driver: DriverSpec, e
   const engine = worker.add({ onEvent, pending });
   worker.send({ type: "create", engine, settings, driver });
   let nextRequest = 1;
+  let disposed = false;
   const request = <Op extends EngineOp>(op: Op, params: EngineRequests[Op]["params"], signal?: AbortSignal): Promise<EngineRequests[Op]["result"]> =>
     new Promise((resolve, reject) => {
       signal?.throwIfAborted();
+      if (worker.death !== undefined) throw worker.death;
+      if (disposed) throw notOpen();
       const id = nextRequest++;
       const onAbort = (): void => worker.send({ type: "cancel", engine, request: id });
       signal?.addEventListener("abort", onAbort, { once: true });
@@ -130,6 +146,15 @@ export function createWorkerHost(settings: EngineSettings, driver: DriverSpec, e
     });
   return {
     request: (op, params, options = {}) => request(op, params, options.signal),
-    dispose: () => worker.remove(engine),
+    async dispose() {
+      disposed = true;
+      for (const { reject } of pending.values()) reject(notOpen());
+      pending.clear();
+      await worker.remove(engine);
+    },
   };
+}
+
+function notOpen(): LSError {
+  return new LSError("LS_NOT_OPEN", "the database is closed");
 }

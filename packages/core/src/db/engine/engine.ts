@@ -94,6 +94,8 @@ export class Engine {
       try {
         const handler = this.#handlers[op as Exclude<EngineOp, "close">];
         return (await handler(params as never, new Slicer(operationSignal))) as Result;
+      } catch (error) {
+        throw operationSignal.aborted ? operationSignal.reason : withCode(error);
       } finally {
         this.#schedule();
       }
@@ -110,8 +112,8 @@ export class Engine {
       return undefined;
     },
     attach: (request, slicer) => this.#attach(request, slicer),
-    sync: (_, slicer) => unlessBusy(slicer, () => this.#sync(slicer)),
-    checkpoint: (_, slicer) => unlessBusy(slicer, () => this.#checkpoint(slicer)),
+    sync: (_, slicer) => unlessBusy(slicer, () => this.#despiteDoubt(slicer, (loop) => this.#sync(loop, slicer))),
+    checkpoint: (_, slicer) => unlessBusy(slicer, () => this.#despiteDoubt(slicer, (loop) => this.#checkpoint(loop, slicer))),
     probe: (_, slicer) => unlessBusy(slicer, async () => this.#probe()),
     acknowledge: async ({ txid }) => this.#acknowledge(txid),
   };
@@ -160,27 +162,30 @@ export class Engine {
     }
   }
 
-  async #sync(slicer: Slicer): Promise<{ txid: TXID }> {
-    const local = this.#opened();
-    const loop = this.#attachedLoop();
-    try {
-      await this.#cutAll(loop, slicer);
-    } catch (error) {
-      await this.#recover(error, slicer);
-      // A repair cut everything there is.
-      if (!(error instanceof Doubt)) throw error;
-      this.#attachedLoop();
-    }
-    return { txid: local.txid };
+  async #sync(loop: CaptureLoop, slicer: Slicer): Promise<{ txid: TXID }> {
+    await this.#cutAll(loop, slicer);
+    return { txid: this.#opened().txid };
   }
 
-  async #checkpoint(slicer: Slicer): Promise<{ walFrames: number; checkpointedFrames: number }> {
-    const loop = this.#attachedLoop();
+  async #checkpoint(loop: CaptureLoop, slicer: Slicer): Promise<{ walFrames: number; checkpointedFrames: number }> {
     for (;;) {
       const { cutFirst, end } = await loop.attached.look("now", slicer);
       if (!cutFirst) return { walFrames: end.frames, checkpointedFrames: end.backfilled };
       await this.#cutAll(loop, slicer);
     }
+  }
+
+  /** Runs a request on the attachment; when continuity turns out to be lost, once more after the repair. */
+  async #despiteDoubt<T>(slicer: Slicer, work: (loop: CaptureLoop) => Promise<T>): Promise<T> {
+    try {
+      return await work(this.#attachedLoop());
+    } catch (error) {
+      // A caller that gave up is no trouble.
+      if (slicer.aborted) throw error;
+      await this.#recover(error, slicer);
+      if (!(error instanceof Doubt)) throw error;
+    }
+    return work(this.#attachedLoop());
   }
 
   #probe(): EngineRequests["probe"]["result"] {
@@ -313,7 +318,7 @@ export class Engine {
     try {
       reason = whyNotReady(this.#driver, this.#settings.path);
     } catch (error) {
-      if (!isLSError(error, "LS_NOT_A_DATABASE")) throw error;
+      if (!isLSError(error, "LS_NOT_A_DATABASE")) this.#hindrance.warn(error);
       reason = "unsupported";
     }
     if (reason !== undefined) {
@@ -499,6 +504,13 @@ export class Engine {
   #context(local: LocalState): AttachedContext {
     return { local, driver: this.#driver, gate: this.#gate, settings: this.#settings, emit: this.#emit, barrierPatienceMs: this.#barrierPatienceMs };
   }
+}
+
+/** What a caller gets has a code. */
+function withCode(error: unknown): unknown {
+  if (isLSError(error)) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new LSError(isBusy(error) ? "LS_NOT_READY" : "LS_INTERNAL", message, { cause: error, retryable: true });
 }
 
 /** Tries again while another connection rebuilds the wal-index, which a killed writer leaves to whoever comes next. */

@@ -71,9 +71,16 @@ async function byWAL(context: AttachedContext, slicer: Slicer): Promise<Establis
     const place = local.recordedPlace(attached.identity);
     const { table } = local;
     if (place === undefined || table === undefined) return { refused: "no place in the WAL was recorded for this database file" };
-    const proof = await proveByWAL(attached.readAt, attached.readEnd(), place, hashesOf(table), slicer);
+    const end = attached.readEnd();
+    const proof = await proveByWAL(attached.readAt, end, place, hashesOf(table), slicer);
     if ("refused" in proof) return proof;
     attached.captureFrom(proof.position);
+    if (end.frames === end.backfilled) {
+      // Danger: no mark protects frames that are all in the database file. The next writer restarts the WAL over them, and what follows
+      // would look like the next generation of the captured one.
+      await attached.grab(end, slicer);
+      if (attached.mustCut) return { refused: "the WAL may restart over more than one capture holds" };
+    }
     established = true;
     return { attached, by: "wal", reason: "the WAL proves that nothing was missed" };
   } finally {

@@ -43,7 +43,10 @@ export class LocalState {
     this.staged = new StagedFiles(meta);
   }
 
-  /** Loads the page table and verifies the newest level-0 file to its last byte. */
+  /**
+   * Loads the page table and verifies the level-0 files to their last byte: what is sent from here on is good. Damaged ones are dropped,
+   * which leaves a hole that continuity deals with; only the newest may be fetched back.
+   */
   static async load(meta: MetaDirectory, slicer: Slicer): Promise<LocalState> {
     const state = new LocalState(meta);
     const load = loadPageTable(meta.pageTablePath);
@@ -55,7 +58,15 @@ export class LocalState {
       state.#timestampMs = load.stamp.timestampMs;
     }
     await state.verifyNewest(slicer);
+    await state.#dropDamagedOlder(slicer);
     return state;
+  }
+
+  async #dropDamagedOlder(slicer: Slicer): Promise<void> {
+    const newest = this.staged.newest;
+    const damaged: TXID[] = [];
+    for (const file of this.staged.unacknowledged) if (file !== newest && (await readHeader(file, slicer)) === undefined) damaged.push(file.txid);
+    if (damaged.length > 0) this.staged.discard(damaged);
   }
 
   get txid(): TXID {
@@ -84,16 +95,9 @@ export class LocalState {
     if (newest === undefined || newest.txid < this.#txid) return;
     this.#txid = newest.txid;
     this.#timestampMs = Math.max(this.#timestampMs, newest.timestampMs);
-    try {
-      const { header } = await readLTX(newest.path, () => {}, slicer);
-      if (header.minTXID === newest.txid && header.maxTXID === newest.txid) {
-        this.#newest = header;
-        this.#timestampMs = Math.max(this.#timestampMs, header.timestampMs);
-      } else this.#damagedTXID = newest.txid;
-    } catch (error) {
-      if (!isLTXError(error)) throw error;
-      this.#damagedTXID = newest.txid;
-    }
+    this.#newest = await readHeader(newest, slicer);
+    if (this.#newest === undefined) this.#damagedTXID = newest.txid;
+    else this.#timestampMs = Math.max(this.#timestampMs, this.#newest.timestampMs);
   }
 
   /**
@@ -251,5 +255,16 @@ export class LocalState {
       if (facts.header.pageSize !== table.pageSize) return false;
     }
     return true;
+  }
+}
+
+/** The header of a level-0 file that is good to its last byte; `undefined` for any other. */
+async function readHeader({ path, txid }: StagedFile, slicer: Slicer): Promise<LTXHeader | undefined> {
+  try {
+    const { header } = await readLTX(path, () => {}, slicer);
+    return header.minTXID === txid && header.maxTXID === txid ? header : undefined;
+  } catch (error) {
+    if (isLTXError(error)) return undefined;
+    throw error;
   }
 }

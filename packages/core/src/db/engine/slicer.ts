@@ -22,6 +22,11 @@ export class Slicer {
     return performance.now() >= this.#sliceEnd;
   }
 
+  /** Whoever asked for the work has given it up. */
+  get aborted(): boolean {
+    return this.#signal?.aborted ?? false;
+  }
+
   /** Gives the event loop a turn. Throws the signal's reason when it was aborted meanwhile. */
   async pause(): Promise<void> {
     await new Promise<void>((resolve) => setImmediate(resolve));

@@ -70,6 +70,12 @@ export class StagedFiles {
     this.#remove((file, newest) => file.txid <= limit && file !== newest);
   }
 
+  /** Deletes files that are of no use. */
+  discard(txids: readonly TXID[]): void {
+    this.#remove((file) => txids.includes(file.txid));
+    this.#unacknowledgedBytes = sum(this.unacknowledged);
+  }
+
   /** Deletes files above a TXID: the destination continues differently, or they are damaged. */
   removeAbove(txid: TXID): void {
     this.#remove((file) => file.txid > txid);

@@ -14,6 +14,8 @@ const BARRIER_TAIL_FRAMES = 300;
 /** Longest wait for the application's own checkpoint inside a barrier. */
 const BARRIER_MS = 40;
 const BARRIER_RETRY_MS = 0.05;
+/** A reader that holds checkpoints up for this long is not just a transaction passing by. */
+const READER_MS = 100;
 /** Longest wait for the application's own checkpoint at one look, outside of a barrier: nobody is kept waiting. */
 const BUSY_WAIT_MS = 40;
 
@@ -59,7 +61,8 @@ export class Takeover {
   readonly #parts: TakeoverParts;
   /** Frames below this one were below our mark when the last PASSIVE began. */
   #markFloor = 0;
-  #readerBlocks = false;
+  /** Where PASSIVE stops although our mark would let it go further, and since when. */
+  #stopped: { readonly frame: number; readonly since: number } | undefined;
   /** The tail that the last barrier was good for, as a power of two: the next one starts one step below. */
   #tailShift = 0;
 
@@ -67,9 +70,12 @@ export class Takeover {
     this.#parts = parts;
   }
 
-  /** The last PASSIVE stopped below our own mark: some other connection reads an older snapshot. */
+  /**
+   * Some other connection reads a snapshot older than our mark, and stays: PASSIVE has been stopping at the same frame for a while.
+   * (For a moment that is normal: a transaction may share a mark slightly older than its snapshot.)
+   */
   get readerBlocks(): boolean {
-    return this.#readerBlocks;
+    return this.#stopped !== undefined && performance.now() - this.#stopped.since >= READER_MS;
   }
 
   /** Takes all frames and moves the mark. */
@@ -97,7 +103,7 @@ export class Takeover {
       const end = readEnd();
       this.#move(end);
       if (end.frames === end.backfilled) {
-        this.#readerBlocks = false;
+        this.#stopped = undefined;
         return "complete";
       }
       if (slicer.due) await slicer.pause();
@@ -112,7 +118,7 @@ export class Takeover {
     try {
       for (let shift = Math.max(0, this.#tailShift - 1); shift < BARRIER_ATTEMPTS; shift++) {
         const { busy } = this.#passive();
-        if (this.#readerBlocks) return "partial";
+        if (this.readerBlocks) return "partial";
         capture.grabNow(readEnd());
         if (capture.mustCut) return "cut-first";
         const end = readEnd();
@@ -188,8 +194,10 @@ export class Takeover {
       if (!isBusy(error)) throw error;
       return { busy: true, frames: 0, backfilled: 0 };
     }
+    if (state.busy) return state;
     // Our own mark lets it copy at least `markFloor` frames of this generation.
-    if (!state.busy) this.#readerBlocks = state.frames >= this.#markFloor && state.backfilled < this.#markFloor;
+    if (state.frames < this.#markFloor || state.backfilled >= this.#markFloor) this.#stopped = undefined;
+    else if (this.#stopped?.frame !== state.backfilled) this.#stopped = { frame: state.backfilled, since: performance.now() };
     return state;
   }
 }
