@@ -1,5 +1,5 @@
 import { SNAPSHOT_LEVEL } from "../levels.js";
-import type { LTXFileInfo, LTXFileRef } from "../replica-client.js";
+import type { LTXFileInfo } from "../replica-client.js";
 import type { Inventory } from "./inventory.js";
 import type { KeepingMemory } from "./keeping-memory.js";
 import type { MergedLevel } from "./levels.js";
@@ -30,7 +30,7 @@ export interface AgendaQuestion {
   readonly settings: KeepingSettings;
   readonly memory: KeepingMemory;
   readonly nowMs: number;
-  readonly isLocal: (file: LTXFileRef) => boolean;
+  readonly isLocal: (file: LTXFileInfo) => boolean;
   readonly databaseBytes: number | undefined;
 }
 

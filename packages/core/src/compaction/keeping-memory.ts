@@ -52,7 +52,7 @@ export class KeepingMemory {
   }
 
   /** Longest wait after a failure, ms. */
-  static readonly MAX_HOLD_MS: number = 5 * 60_000;
+  static readonly MAX_HOLD_MS: number = 60 * 60_000;
 
   /** Moments that the clock has gone back behind count as now: nothing waits for a clock to catch up. */
   clock(nowMs: number): void {

@@ -16,7 +16,7 @@ export interface SnapshotQuestion {
   /** Take one without regard to the interval, if it holds anything new. */
   readonly isWanted: boolean;
   /** Whether the file is on the local disk as well. */
-  readonly isLocal: (file: LTXFileRef) => boolean;
+  readonly isLocal: (file: LTXFileInfo) => boolean;
   /** Size of the database in bytes, when a snapshot can be made from the database itself. */
   readonly databaseBytes: number | undefined;
 }

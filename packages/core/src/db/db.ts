@@ -6,7 +6,8 @@ import type { CallOptions } from "../replica-client.js";
 import type { SQLiteDriver } from "../sqlite/driver.js";
 import { resolveDriver } from "../sqlite/resolve.js";
 import { type EnsureExistsResult, ensureExists } from "./ensure-exists.js";
-import { EventSink } from "./events.js";
+import { DB_EVENT_LEVELS, type DBEventBody, EventSink } from "./events.js";
+import type { Member, Membership } from "./membership.js";
 import { type DBOptions, type ResolvedDBOptions, resolveDBOptions } from "./options.js";
 import { Session } from "./session.js";
 import { closedStatus, type DBStatus, type SyncStatus } from "./status.js";
@@ -20,6 +21,9 @@ export interface CheckpointResult {
   readonly checkpointedFrames: number;
 }
 
+/** For `Store`. @throws LSError `LS_INVALID_OPTION` when the database is open, or belongs to a Store already. */
+export let joinStore: (db: DB, membership: Membership) => Member;
+
 /**
  * A live SQLite database that is replicated to a destination. The application opens the database with its own driver and works as always;
  * nothing is written to it, and `close()` is safe whatever the application has open.
@@ -31,8 +35,10 @@ export class DB {
   /** Absolute path of the database. */
   readonly path: string;
   readonly replica: Replica;
-  readonly #options: ResolvedDBOptions;
-  readonly #events: EventSink;
+  readonly #given: DBOptions;
+  #options: ResolvedDBOptions;
+  #events: EventSink;
+  #isMember = false;
   readonly #closed: DBStatus;
   #driver: SQLiteDriver | undefined;
   #session: Session | undefined;
@@ -46,10 +52,11 @@ export class DB {
    * @throws LSError `LS_INVALID_OPTION`
    */
   constructor(path: string, options: DBOptions) {
+    this.#given = options;
     this.#options = resolveDBOptions(path, options);
     this.path = this.#options.settings.path;
     this.replica = this.#options.replica;
-    this.#events = new EventSink({ db: this.path, onEvent: this.#options.onEvent, logger: this.#options.logger });
+    this.#events = this.#eventSink();
     this.#closed = closedStatus(this.replica.client.destination);
     bindReplica(this.replica, (file) => this.#sqlite().open(file, { readonly: true }));
   }
@@ -197,6 +204,41 @@ export class DB {
     if (this.#session === undefined || this.#closing !== undefined)
       throw new LSError("LS_NOT_OPEN", `${this.path} is not open`, { details: { path: this.path } });
     return this.#session;
+  }
+
+  static {
+    joinStore = (db, membership) => db.#join(membership);
+  }
+
+  #join({ onEvent, logger, shutdownTimeoutMs, observer }: Membership): Member {
+    if (this.#isMember) throw new LSError("LS_INVALID_OPTION", `${this.path} belongs to a Store already`, { details: { path: this.path } });
+    if (this.#session !== undefined || this.#opening !== undefined) {
+      throw new LSError("LS_INVALID_OPTION", `${this.path} is open: a Store opens its databases itself`, { details: { path: this.path } });
+    }
+    const own = this.#options;
+    const given = this.#given;
+    this.#isMember = true;
+    this.#use({
+      ...own,
+      onEvent: own.onEvent ?? onEvent,
+      logger: given.logger ?? logger ?? own.logger,
+      shutdownTimeoutMs: given.shutdownTimeoutMs ?? shutdownTimeoutMs,
+      observer,
+    });
+    const leave = (): void => {
+      this.#isMember = false;
+      this.#use(own);
+    };
+    return { metaPath: own.settings.metaPath, leave };
+  }
+
+  #use(options: ResolvedDBOptions): void {
+    this.#options = options;
+    this.#events = this.#eventSink();
+  }
+
+  #eventSink(): EventSink {
+    return new EventSink<DBEventBody>({ db: this.path, onEvent: this.#options.onEvent, logger: this.#options.logger }, DB_EVENT_LEVELS);
   }
 
   #sqlite(): SQLiteDriver {

@@ -1,11 +1,12 @@
 import { resolve } from "node:path";
 import { LSError } from "../errors.js";
-import { type Logger, silentLogger } from "../logger.js";
-import { checkChoice, checkInteger, checkIntervalMs, rejectUnknownOptions } from "../options.js";
+import type { Logger } from "../logger.js";
+import { checkChoice, checkInteger, checkIntervalMs, checkLogger, rejectUnknownOptions } from "../options.js";
 import { Replica } from "../replica/replica.js";
 import { type BetterSqlite3Constructor, isBetterSqlite3 } from "../sqlite/better-sqlite3.js";
 import { databasePath } from "./database-path.js";
 import type { DBEvent } from "./events.js";
+import type { DestinationObserver } from "./membership.js";
 import { defaultMetaPath } from "./meta-directory.js";
 import type { EngineSettings } from "./protocol.js";
 
@@ -62,6 +63,7 @@ export interface ResolvedDBOptions {
   readonly onEvent: ((event: DBEvent) => void) | undefined;
   readonly logger: Logger;
   readonly shutdownTimeoutMs: number;
+  readonly observer?: DestinationObserver | undefined;
 }
 
 const MIB = 1024 * 1024;
@@ -111,16 +113,9 @@ export function resolveDBOptions(path: string, options: DBOptions): ResolvedDBOp
     workerURL: workerURLOf(options.workerURL),
     onDestinationAhead: checkChoice("onDestinationAhead", options.onDestinationAhead, "error", ["error", "continue"]),
     onEvent,
-    logger: checkLogger(logger),
+    logger: checkLogger("DB", logger),
     shutdownTimeoutMs: checkIntervalMs("shutdownTimeoutMs", options.shutdownTimeoutMs, 30_000),
   };
-}
-
-function checkLogger(logger: Logger | undefined): Logger {
-  if (logger === undefined) return silentLogger;
-  const levels: readonly (keyof Logger)[] = ["debug", "info", "warn", "error"];
-  if (typeof logger === "object" && logger !== null && levels.every((level) => typeof logger[level] === "function")) return logger;
-  throw invalid("logger", "DB: logger must have the methods debug, info, warn and error");
 }
 
 function workerURLOf(given: string | URL | undefined): URL | undefined {

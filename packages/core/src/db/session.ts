@@ -111,6 +111,7 @@ export class Session {
           if (last !== undefined) await this.#uploader.waitFor(last.txid, signal);
           await this.#uploader.pause();
         },
+        listed: (remote) => this.#options.observer?.listed(remote.files),
         continuingAbove: (localTXID, remoteTXID) => this.#events.emit({ type: "destination-ahead", localTXID, remoteTXID }),
       });
       if (result.kind === "attached") this.#began(result);
@@ -276,6 +277,7 @@ export class Session {
 
   async #release(): Promise<void> {
     this.#lifecycle = "closed";
+    this.#options.observer?.ended();
     this.#ended.abort();
     const stopped = new LSError("LS_NOT_OPEN", `${this.#options.settings.path} was closed`);
     // A client that ignores its signal does not keep the database from being closed.
@@ -339,6 +341,7 @@ export class Session {
     // While attaching, the position that is found then acknowledges. After a failure nobody keeps the files that this would free.
     if (this.#attachLoop.state.kind === "attached") this.#host.request("acknowledge", { txid: file.txid }).catch((error: unknown) => this.#unexpected(error));
     const lagMs = Math.max(0, Date.now() - file.oldestCommitMs);
+    this.#options.observer?.uploaded(file);
     this.#events.emit({ type: "uploaded", txid: file.txid, sizeBytes: file.size, pageCount: file.pageCount, lagMs });
     this.#refreshPhase();
   }
@@ -370,6 +373,7 @@ export class Session {
       this.#lastError = undefined;
     } else if (state.kind === "failed") {
       this.#lastError = { error: state.error, atMs: Date.now() };
+      this.#options.observer?.ended();
       this.#events.emit({ type: "failed", error: reportOf(state.error) });
     }
     this.#refreshPhase();
