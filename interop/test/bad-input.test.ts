@@ -251,6 +251,18 @@ describe.skipIf(process.platform === "win32" || process.getuid?.() !== 0)("a dir
     expect(touchedFiles(before, dir.path)).toEqual([]);
   });
 
+  it("where a lost database is to be restored: LS_STORAGE_DENIED, and nothing appears", async () => {
+    using dir = tempDir("e");
+    chmodSync(dir.path, 0o755);
+    await makeReplica(dir.file("a.db"), dir.file("replica"));
+    execFileSync("chmod", ["-R", "a+rX", dir.file("replica")]);
+    mkdirSync(dir.file("closed"));
+    await using replicator = new Replicator({ path: dir.file("closed", "a.db"), replicaPath: dir.file("replica"), uid: NOBODY, gid: NOBODY });
+    await expect(replicator.ensureExists()).rejects.toMatchObject({ code: "LS_STORAGE_DENIED" });
+    await replicator.kill();
+    expect(readdirSync(dir.file("closed"))).toEqual([]);
+  });
+
   it("at the destination: LS_STORAGE_DENIED, and the database is untouched", async () => {
     using dir = tempDir("e");
     chmodSync(dir.path, 0o755);

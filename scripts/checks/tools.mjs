@@ -1,7 +1,9 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { run, runNode } from "../lib/run.mjs";
-import { build, pnpm } from "../lib/setup.mjs";
-import { ROOT } from "../lib/workspace.mjs";
+import { SCOPE } from "../lib/scope.mjs";
+import { build, pnpm, scratchFolder } from "../lib/setup.mjs";
+import { ROOT, shown } from "../lib/workspace.mjs";
 import { single } from "./gate.mjs";
 
 /** Everything that is published or started as a child process is built. */
@@ -29,10 +31,22 @@ export async function checkKernel() {
   return single(result.code === 0, result.output);
 }
 
-/** A changeset that names an unknown package would make the release fail. */
+/**
+ * The changesets name packages that exist, and while the version is 0.x none of them makes it 1.0.0: a backend whose peer range
+ * does not cover the next core would, through the one group in which all packages are released.
+ */
 export async function checkChangesets() {
   const hasMain = (await run("git", ["rev-parse", "--verify", "--quiet", "main"], { cwd: ROOT })).code === 0;
   const since = hasMain ? [] : ["--since=HEAD"];
-  const result = await runNode(join(ROOT, "node_modules/@changesets/cli/bin.js"), ["status", ...since], { cwd: ROOT });
-  return single(result.code === 0, result.output);
+  const plan = join(scratchFolder("changesets"), "plan.json");
+  // The tool takes the path relative to the root alone.
+  const result = await runNode(join(ROOT, "node_modules/@changesets/cli/bin.js"), ["status", `--output=${shown(plan)}`, ...since], { cwd: ROOT });
+  if (result.code !== 0) return single(false, result.output);
+  /** @type {{ releases: { name: string, oldVersion: string, newVersion: string }[] }} */
+  const { releases } = JSON.parse(readFileSync(plan, "utf8"));
+  const leaps = releases.filter((one) => one.oldVersion.startsWith("0.") && !one.newVersion.startsWith("0."));
+  return single(
+    leaps.length === 0,
+    `would leave 0.x: ${leaps.map((one) => `${one.name} ${one.newVersion}`).join(", ")}; widen the peer range on ${SCOPE}/core`,
+  );
 }

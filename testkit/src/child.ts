@@ -128,8 +128,8 @@ export class Child implements AsyncDisposable {
       this.#waiting.set(id, { op, resolve, reject });
       const command: Command = { id, op, params };
       this.#process.send(command, (error) => {
-        // A child killed meanwhile is reported by its exit event.
-        if (error !== null && this.running) reject(error);
+        // A child that was killed a moment ago is reported by its exit event, which may come after this.
+        if (error !== null && this.running && !/EPIPE|ECONNRESET|ERR_IPC_CHANNEL_CLOSED/.test(`${error}`)) reject(error);
       });
     });
     // `as`: the caller states the result type of the program's command.

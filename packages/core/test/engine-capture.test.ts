@@ -242,6 +242,27 @@ test("a reader that is older than our mark suspends the barrier, and is reported
   app.close();
 });
 
+test("a small WAL that rests is checkpointed once when the interval has passed", async () => {
+  using directory = tempDirectory();
+  const path = join(directory.path, "app.db");
+  const app = create(path);
+  const engine = new TestEngine(path, { checkpointIntervalMs: 1200, minCheckpointPages: 1000 });
+  await engine.start();
+  fill(app, 20);
+  await engine.sync();
+  const state = (): unknown => app.prepare("PRAGMA wal_checkpoint(NOOP)").get();
+  await sleep(300);
+  expect(state()).toMatchObject({ checkpointed: expect.not.toSatisfy((n: number) => n > 5) });
+  await until("checkpointed", () => {
+    // `as`: the columns of this pragma.
+    const { log, checkpointed } = state() as { log: number; checkpointed: number };
+    return log > 0 && log === checkpointed;
+  });
+  expect(await engine.sync()).toBe(2n);
+  await engine.stop();
+  app.close();
+});
+
 test("with syncIntervalMs 0 a commit is staged within milliseconds, one file at a time", async () => {
   using directory = tempDirectory();
   const path = join(directory.path, "app.db");

@@ -1,6 +1,7 @@
+import { symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { imageOf, openWAL, TestEngine, TestReplica, tempDirectory } from "./harness.js";
+import { imageOf, openWAL, TestEngine, TestReplica, tempDirectory, until } from "./harness.js";
 
 test("an existing database becomes an image at TXID 1, later commits become cuts, and a restart goes on by the WAL", async () => {
   using directory = tempDirectory();
@@ -33,4 +34,23 @@ test("an existing database becomes an image at TXID 1, later commits become cuts
   await engine.stop();
   app.close();
   expect(replica.differences(imageOf(path))).toEqual([]);
+});
+
+test("a database that is named by a symbolic link: SQLite's WAL lies beside the file that it leads to", async () => {
+  using directory = tempDirectory();
+  using elsewhere = tempDirectory();
+  const path = join(directory.path, "app.db");
+  const link = join(elsewhere.path, "link.db");
+  symlinkSync(path, link);
+  const app = openWAL(path);
+  app.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, v)");
+  const replica = new TestReplica();
+  const engine = new TestEngine(link, { syncIntervalMs: 10, monitorIntervalMs: 0 });
+  expect(await engine.start()).toMatchObject({ kind: "attached", by: "image", txid: 1n });
+  app.exec("INSERT INTO t (v) VALUES (randomblob(500))");
+  await until("the commit was noticed", () => engine.of("staged").length === 2);
+  await engine.stop();
+  await replica.pull(engine.settings);
+  expect(replica.differences(imageOf(path))).toEqual([]);
+  app.close();
 });

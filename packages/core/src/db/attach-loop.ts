@@ -5,7 +5,7 @@ import type { AttachResult } from "./attach.js";
 import type { NotReadyReason } from "./protocol.js";
 import type { Attachment } from "./status.js";
 
-/** Errors that may pass, by themselves or when someone changes something; every other ends replication. */
+/** Errors that may pass when someone changes something, in addition to those that say so themselves; every other ends replication. */
 const REPEATABLE = [
   "LS_STORAGE_UNAVAILABLE",
   "LS_STORAGE_DENIED",
@@ -147,7 +147,7 @@ export class AttachLoop {
       result = await this.#options.attempt();
     } catch (error) {
       if (this.#isOver()) return;
-      if (!REPEATABLE.some((code) => isLSError(error, code))) {
+      if (!isRetryable(error) && !REPEATABLE.some((code) => isLSError(error, code))) {
         this.fail(error instanceof Error ? error : new LSError("LS_INTERNAL", "something that is not an Error was thrown", { cause: error }));
         return;
       }

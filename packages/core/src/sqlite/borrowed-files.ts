@@ -7,7 +7,7 @@
  *
  * Windows locks by handle, so there the database is opened by path; `-shm` never is (its lock bytes are mandatory).
  */
-import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readdirSync, readSync, realpathSync, statSync } from "node:fs";
 import { LSError } from "../errors.js";
 import type { ReadAt } from "../wal/reader.js";
 
@@ -21,6 +21,15 @@ export interface FileIdentity {
 export function identify(path: string): FileIdentity | undefined {
   const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
   return stat === undefined ? undefined : { dev: stat.dev, ino: stat.ino };
+}
+
+/** The name that SQLite makes `-wal` and `-shm` from: symbolic links are followed. A path that leads nowhere stays as it is. */
+export function followLinks(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
 }
 
 export function sameFile(a: FileIdentity | undefined, b: FileIdentity | undefined): boolean {

@@ -68,11 +68,6 @@ class SharedWorker {
     this.#worker.postMessage(message);
   }
 
-  /** @throws LSError when nobody answers for an engine any more: a message to it would be lost. */
-  check(engine: number): void {
-    if (!this.#clients.has(engine)) throw this.#ended ?? new LSError("LS_NOT_OPEN", "the database is closed");
-  }
-
   /** Forgets an engine; the thread ends with the last one. */
   async remove(engine: number): Promise<void> {
     if (!this.#clients.delete(engine)) return;

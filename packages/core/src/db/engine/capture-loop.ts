@@ -42,7 +42,9 @@ export class CaptureLoop {
   }
 
   nextLook(now: number): number | undefined {
-    return nextLook(this.#facts(now, false, 0));
+    const { checkpointIntervalMs } = this.#settings;
+    const byInterval = checkpointIntervalMs === 0 ? undefined : this.#lastCheckpoint + checkpointIntervalMs;
+    return nextLook(this.#facts(now, false, 0)) ?? byInterval;
   }
 
   /**

@@ -1,4 +1,4 @@
-import { BorrowedFile } from "../../sqlite/borrowed-files.js";
+import { BorrowedFile, followLinks } from "../../sqlite/borrowed-files.js";
 import type { SQLiteConnection, SQLiteDriver } from "../../sqlite/driver.js";
 import { ReadMark } from "../../sqlite/read-mark.js";
 import type { VersionGate } from "../../sqlite/version-gate.js";
@@ -51,7 +51,7 @@ export class Connections {
       this.#idle = open(true);
       this.#writer = open(false);
       this.database = borrow(path);
-      this.status = walStatusSource(gate, this.#idle, () => borrow(`${path}-shm`));
+      this.status = walStatusSource(gate, this.#idle, () => borrow(`${followLinks(path)}-shm`));
     } catch (error) {
       // Newest first: a read-only one closes last.
       for (const connection of opened.reverse()) connection.close();

@@ -14,17 +14,17 @@ import { byState, type Established, establish } from "./establish.js";
 import { Hindrance } from "./hindrance.js";
 import { LocalState } from "./local-state.js";
 import { OperationQueue } from "./operation-queue.js";
+import { LOOK_MS } from "./pace.js";
 import { isDamage, ownerOf, reasonFor, whyNotReady } from "./readiness.js";
+import { unlessBusy, withCode } from "./request-errors.js";
 import { Slicer } from "./slicer.js";
+import { Turns } from "./turns.js";
 import { DatabaseWatch } from "./watch.js";
 
 /** The page table goes to disk at most this often (and at close). */
 const TABLE_SAVE_MS = 60_000;
 /** Attempts to attach while files are being exchanged under us. */
 const ATTACH_ATTEMPTS = 3;
-/** Longest wait of a request for a lock that is held for a moment only. */
-const BUSY_MS = 5000;
-const BUSY_RETRY_MS = 5;
 /** With `monitorIntervalMs: 0` notifications are relied on, and this is only the net below them. */
 const NET_POLL_MS = 60_000;
 
@@ -51,6 +51,7 @@ export class Engine {
   readonly #gate: VersionGate;
   readonly #queue = new OperationQueue();
   readonly #watch: DatabaseWatch;
+  readonly #turns: Turns;
   readonly #copies = new CopyWatch();
   readonly #hindrance: Hindrance;
   #lock: DatabaseLock | undefined;
@@ -62,10 +63,6 @@ export class Engine {
   #tableComplete = false;
   #failure: LSError | undefined;
   #closing: Promise<{ txid: TXID }> | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #turnQueued = false;
-  /** Something happened to the files since the last turn. */
-  #woken = false;
   // Moments of performance.now().
   #lastPoll = 0;
   #lastTableSave = 0;
@@ -79,9 +76,14 @@ export class Engine {
     this.#gate = gateVersion(driver.sqliteVersion);
     this.#watch = new DatabaseWatch(
       settings.path,
-      () => this.#wake(),
-      () => this.#schedule(),
+      () => this.#turns.wake(),
+      () => this.#turns.schedule(),
     );
+    this.#turns = new Turns(this.#queue, {
+      nextDue: () => this.#nextDue(),
+      work: (woken, slicer) => this.#work(woken, slicer),
+      recover: (error, slicer) => this.#recover(error, slicer),
+    });
   }
 
   /** Runs one request; waits for its turn. `signal` cancels it while it waits and, where it is long, while it runs. */
@@ -97,7 +99,7 @@ export class Engine {
       } catch (error) {
         throw operationSignal.aborted ? operationSignal.reason : withCode(error);
       } finally {
-        this.#schedule();
+        this.#turns.schedule();
       }
     }, signal);
   }
@@ -177,8 +179,9 @@ export class Engine {
 
   /** Runs a request on the attachment; when continuity turns out to be lost, once more after the repair. */
   async #despiteDoubt<T>(slicer: Slicer, work: (loop: CaptureLoop) => Promise<T>): Promise<T> {
+    const loop = this.#attachedLoop();
     try {
-      return await work(this.#attachedLoop());
+      return await work(loop);
     } catch (error) {
       // A caller that gave up is no trouble.
       if (slicer.aborted) throw error;
@@ -216,7 +219,7 @@ export class Engine {
     this.#tableComplete = false;
     this.#lastTableSave = now;
     this.#hindrance.succeeded();
-    this.#wake();
+    this.#turns.wake();
   }
 
   /** Ends capture and closes the connections; what is known beside the database stays. */
@@ -276,11 +279,14 @@ export class Engine {
       this.#hindrance.waitForLock();
       return;
     }
-    if (isLSError(error, "LS_DISK_FULL")) {
+    const diskFull = isLSError(error, "LS_DISK_FULL");
+    if (diskFull || isLSError(error, "LS_STORAGE_DENIED") || isLSError(error, "LS_STORAGE_UNAVAILABLE")) {
+      // The meta directory takes no files: read marks and checkpoints go on, or the application's WAL would grow without end.
       this.#hindrance.backOff();
       // What is captured stays while there is room for it; then one diff file takes its place.
       if (this.#loop?.attached.mustCut === true) this.#loop.attached.skip();
-      this.#hindrance.pause("disk-full");
+      if (diskFull) this.#hindrance.pause("disk-full");
+      else this.#hindrance.warn(error);
       return;
     }
     this.#hindrance.backOffAll();
@@ -338,18 +344,10 @@ export class Engine {
 
   // ---- clock
 
-  /** Something happened to the files. */
-  #wake(): void {
-    this.#woken = true;
-    this.#turn();
-  }
-
-  #schedule(): void {
-    clearTimeout(this.#timer);
-    if (this.#local === undefined || this.#closing !== undefined || this.#failure !== undefined) return;
-    const now = performance.now();
-    const due = Math.min(this.#nextPoll(), this.#nextWork(now) ?? Number.POSITIVE_INFINITY);
-    this.#timer = setTimeout(() => this.#turn(), Math.max(0, due - now));
+  /** When something is due. */
+  #nextDue(): number | undefined {
+    if (this.#local === undefined || this.#failure !== undefined) return undefined;
+    return Math.min(this.#nextPoll(), this.#nextWork(performance.now()) ?? Number.POSITIVE_INFINITY);
   }
 
   #nextPoll(): number {
@@ -360,7 +358,7 @@ export class Engine {
   #nextWork(now: number): number | undefined {
     const loop = this.#loop;
     if (loop === undefined) return this.#repair === undefined ? undefined : this.#hindrance.cutsBlockedUntil;
-    if (!this.#tableComplete) return now;
+    if (!this.#tableComplete) return Math.max(now, this.#hindrance.cutsBlockedUntil);
     const look = this.#nextLook(loop, now) ?? Number.POSITIVE_INFINITY;
     return Math.min(look, this.#nextCut(loop, now) ?? Number.POSITIVE_INFINITY);
   }
@@ -374,41 +372,28 @@ export class Engine {
     return loop.nextCut(now, this.#opened().staged.unacknowledgedBytes > 0, this.#hindrance.cutsBlockedUntil);
   }
 
-  /** Queues one turn of background work, unless one waits already. Whatever goes wrong in it is dealt with here. */
-  #turn(): void {
-    if (this.#turnQueued || this.#closing !== undefined) return;
-    this.#turnQueued = true;
-    const operation = async (signal: AbortSignal): Promise<void> => {
-      this.#turnQueued = false;
-      if (this.#failure !== undefined) return;
-      const slicer = new Slicer(signal);
-      try {
-        await this.#work(slicer);
-      } catch (error) {
-        if (!signal.aborted) await this.#recover(error, slicer);
-      } finally {
-        this.#schedule();
-      }
-    };
-    // Refused only when the engine closes, and then nothing remains to be done.
-    this.#queue.run(operation).catch(() => {});
-  }
-
   /** Does what is due. */
-  async #work(slicer: Slicer): Promise<void> {
-    if (performance.now() >= this.#nextPoll() || (this.#woken && this.#loop === undefined)) this.#poll(performance.now());
+  async #work(woken: boolean, slicer: Slicer): Promise<void> {
+    if (this.#failure !== undefined) return;
+    if (performance.now() >= this.#nextPoll() || (woken && this.#loop === undefined)) this.#poll(performance.now());
     const loop = this.#loop;
-    if (this.#woken) loop?.peek(performance.now());
-    this.#woken = false;
+    if (woken) loop?.peek(performance.now());
     if (loop === undefined) {
       if (this.#repair !== undefined && performance.now() >= this.#hindrance.cutsBlockedUntil) await this.#tryRepair(slicer);
       return;
     }
     const look = this.#nextLook(loop, performance.now());
-    if (look !== undefined && look <= performance.now()) await loop.look(slicer);
+    if (look !== undefined && look <= performance.now()) {
+      await loop.look(slicer);
+      // No cut can be made for a while, and the read mark must not wait for it: one diff file will take the place of what is captured.
+      if (loop.attached.mustCut && this.#hindrance.cutsBlockedUntil > performance.now() + LOOK_MS) loop.attached.skip();
+    }
     const cut = this.#nextCut(loop, performance.now());
     if (cut !== undefined && cut <= performance.now()) await this.#cutAll(loop, slicer);
-    if (!this.#tableComplete) this.#tableComplete = await loop.attached.buildTable(slicer);
+    if (!this.#tableComplete) {
+      this.#tableComplete = await loop.attached.buildTable(slicer);
+      if (loop.attached.mustCut) await this.#cutAll(loop, slicer);
+    }
     if (!this.#watch.active && loop.quiet(performance.now())) {
       this.#watch.start();
       // What happened before the watch was there.
@@ -453,7 +438,7 @@ export class Engine {
     }
     this.#closing = this.#queue.run(async (signal) => {
       this.#queue.close();
-      clearTimeout(this.#timer);
+      this.#turns.stop();
       this.#watch.stop();
       try {
         if (!discard && this.#loop !== undefined) await this.#finish(this.#loop, new Slicer(signal));
@@ -503,26 +488,5 @@ export class Engine {
 
   #context(local: LocalState): AttachedContext {
     return { local, driver: this.#driver, gate: this.#gate, settings: this.#settings, emit: this.#emit, barrierPatienceMs: this.#barrierPatienceMs };
-  }
-}
-
-/** What a caller gets has a code. */
-function withCode(error: unknown): unknown {
-  if (isLSError(error)) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  return new LSError(isBusy(error) ? "LS_NOT_READY" : "LS_INTERNAL", message, { cause: error, retryable: true });
-}
-
-/** Tries again while another connection rebuilds the wal-index, which a killed writer leaves to whoever comes next. */
-async function unlessBusy<T>(slicer: Slicer, work: () => Promise<T>): Promise<T> {
-  const until = performance.now() + BUSY_MS;
-  for (;;) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!isBusy(error) || performance.now() > until) throw error;
-      await new Promise((resolve) => setTimeout(resolve, BUSY_RETRY_MS));
-      await slicer.pause();
-    }
   }
 }

@@ -1,5 +1,6 @@
 import { type FSWatcher, watch } from "node:fs";
 import { basename, dirname } from "node:path";
+import { followLinks } from "../../sqlite/borrowed-files.js";
 
 /** More wake-ups than this within {@link WINDOW_MS} and watching costs more than looking every 50 ms (measured: 15–20 % of a core at 10,000 commits/s). */
 const BUSY_WAKES = 40;
@@ -13,8 +14,8 @@ const SECOND_LOOK_MS = 1;
  * It only ever makes things faster; polling finds everything too.
  */
 export class DatabaseWatch {
-  readonly #directory: string;
-  readonly #names: ReadonlySet<string>;
+  readonly #path: string;
+  #names: ReadonlySet<string> = new Set();
   readonly #onWake: () => void;
   readonly #onBusy: () => void;
   #watcher: FSWatcher | undefined;
@@ -24,8 +25,7 @@ export class DatabaseWatch {
 
   /** @param onBusy events came too fast; the watch has stopped itself. */
   constructor(path: string, onWake: () => void, onBusy: () => void) {
-    this.#directory = dirname(path);
-    this.#names = new Set([basename(path), `${basename(path)}-wal`]);
+    this.#path = path;
     this.#onWake = onWake;
     this.#onBusy = onBusy;
   }
@@ -37,8 +37,10 @@ export class DatabaseWatch {
   /** Starts watching; does nothing where the directory cannot be watched (absent, inotify limit, network file system). */
   start(): void {
     if (this.#watcher !== undefined) return;
+    const file = followLinks(this.#path);
+    this.#names = new Set([basename(file), `${basename(file)}-wal`]);
     try {
-      const watcher = watch(this.#directory, { persistent: false }, (_event, name) => this.#onEvent(name));
+      const watcher = watch(dirname(file), { persistent: false }, (_event, name) => this.#onEvent(name));
       watcher.on("error", () => this.stop());
       this.#watcher = watcher;
     } catch {
