@@ -65,8 +65,6 @@ export class Keeper implements DestinationObserver, Due {
   #lastError: { readonly error: unknown; readonly atMs: number } | undefined;
   #isAppendOnly = false;
   #checkedMs: number = Number.NEGATIVE_INFINITY;
-  /** Files that appeared while a listing was under way, which may miss them. */
-  #uploadedMeanwhile: LTXFileInfo[] | undefined;
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -86,7 +84,6 @@ export class Keeper implements DestinationObserver, Due {
   uploaded({ txid, size, timestampMs }: StagedFile): void {
     const file = { level: L0_LEVEL, minTXID: txid, maxTXID: txid, size, createdAt: new Date(timestampMs) };
     this.#inventory?.add(file);
-    this.#uploadedMeanwhile?.push(file);
     this.due();
   }
 
@@ -240,16 +237,14 @@ export class Keeper implements DestinationObserver, Due {
   }
 
   async #relist(reason: string, signal: AbortSignal): Promise<void> {
-    this.#uploadedMeanwhile = [];
-    try {
-      const { files } = await listReplica(this.#options.client, { accurateTimestamps: false, inOrder: true, signal });
-      if (this.#inventory === undefined) return;
-      this.#inventory = new Inventory(files);
-      for (const file of this.#uploadedMeanwhile) this.#inventory.add(file);
-      this.#options.events.emit({ type: "relisted", reason });
-    } finally {
-      this.#uploadedMeanwhile = undefined;
-    }
+    const { files } = await listReplica(this.#options.client, { accurateTimestamps: false, inOrder: true, signal });
+    if (this.#inventory === undefined) return;
+    const listed = new Inventory(files);
+    const newest = listed.maxTXID(L0_LEVEL);
+    // The newest cuts are never deleted by anyone: what the listing lacks of them is younger than it.
+    for (const file of this.#inventory.level(L0_LEVEL)) if (file.maxTXID > newest) listed.add(file);
+    this.#inventory = listed;
+    this.#options.events.emit({ type: "relisted", reason });
   }
 
   async #delete(of: "l0" | "history", files: readonly LTXFileInfo[], signal: AbortSignal): Promise<void> {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { Limit } from "../compaction/limit.js";
 import type { LevelIssue } from "../compaction/verify.js";
 import { DB } from "../db/db.js";
@@ -63,7 +64,7 @@ export class Store {
 
   async #open(): Promise<void> {
     const databases = [...this.#databases.values()];
-    const outcomes = await Promise.allSettled(databases.map((database) => this.#opening.run(() => database.open())));
+    const outcomes = await Promise.allSettled(databases.map((database) => this.#start(database)));
     if (this.#phase !== "opening") throw new LSError("LS_NOT_OPEN", "the Store was closed while it was being opened");
     const failures = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason] : []));
     if (failures.length === 0 || failures.length < databases.length) {
@@ -73,6 +74,15 @@ export class Store {
     await this.#closeAll(AbortSignal.abort()).catch(() => {});
     this.#phase = "closed";
     throw failures.length === 1 ? failures[0] : new AggregateError(failures, "no database of the Store could be opened");
+  }
+
+  #start(database: StoreDatabase): Promise<void> {
+    return this.#opening.run(async () => {
+      const { db } = database;
+      const isWanted = (this.#phase === "opening" || this.#phase === "open") && this.#databases.get(db.path) === database;
+      if (!isWanted) throw new LSError("LS_NOT_OPEN", `${db.path} was closed before its turn came`, { details: { path: db.path } });
+      await database.open();
+    });
   }
 
   /**
@@ -85,10 +95,7 @@ export class Store {
     const database = known?.db === db ? known : this.#register(db);
     if (this.#phase !== "opening" && this.#phase !== "open") return;
     try {
-      await unlessAborted(
-        this.#opening.run(() => database.open()),
-        signal,
-      );
+      await unlessAborted(this.#start(database), signal);
     } catch (error) {
       if (known === undefined && this.#databases.get(db.path) === database) {
         this.#databases.delete(db.path);
@@ -126,6 +133,8 @@ export class Store {
       const opening = this.#phase === "opening" ? this.#change : undefined;
       this.#phase = "closing";
       this.#deadline = new AbortController();
+      // One listener per database; Node takes more than ten for a leak.
+      setMaxListeners(0, this.#deadline.signal);
       this.#change = this.#close(this.#deadline, opening).finally(() => {
         this.#phase = "closed";
       });

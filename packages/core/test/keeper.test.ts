@@ -1,0 +1,347 @@
+import { describe, expect, test } from "vitest";
+import { FaultStore } from "../../../testkit/src/fault-store.js";
+import { LTXHistory } from "../../../testkit/src/ltx-history.js";
+import { MemoryClient } from "../../../testkit/src/memory-client.js";
+import { MemorySink } from "../../../testkit/src/memory-sink.js";
+import { Random, seedOf } from "../../../testkit/src/random.js";
+import { RequestCounter } from "../../../testkit/src/request-counter.js";
+import type { KeepingSettings } from "../src/compaction/agenda.js";
+import { checkCompactionLevels } from "../src/compaction/levels.js";
+import { Limit } from "../src/compaction/limit.js";
+import { verifyLevels } from "../src/compaction/verify.js";
+import { EventSink } from "../src/db/events.js";
+import { LSError } from "../src/errors.js";
+import { ALL_LEVELS } from "../src/levels.js";
+import { silentLogger } from "../src/logger.js";
+import type { LTXFileInfo, LTXFileRef } from "../src/replica-client.js";
+import { restoreTo } from "../src/restore/restore-to.js";
+import { KEEPING_EVENT_LEVELS, type KeepingEvent, type KeepingEventBody } from "../src/store/events.js";
+import { Keeper } from "../src/store/keeper.js";
+import { LocalCopies } from "../src/store/local-copies.js";
+import { Scheduler } from "../src/store/scheduler.js";
+import { FakeClock } from "./fake-clock.js";
+
+const HOUR = 3_600_000;
+const seed = seedOf(Date.now() >>> 0);
+const SETTINGS: KeepingSettings = { levels: checkCompactionLevels(), snapshotIntervalMs: 24 * HOUR, snapshotRetentionMs: 24 * HOUR, l0RetentionMs: 300_000 };
+
+/** A keeper with a destination of its own, on a clock that is moved by hand. Each transaction of a made-up history is uploaded as a cut. */
+class Kept {
+  readonly history: LTXHistory;
+  readonly memory: MemoryClient = new MemoryClient();
+  readonly counter: RequestCounter = new RequestCounter(this.memory);
+  readonly store: FaultStore = new FaultStore(this.counter);
+  readonly clock: FakeClock;
+  readonly scheduler: Scheduler;
+  readonly events: KeepingEvent[] = [];
+  keeper: Keeper;
+  uploaded = 0n;
+  readonly #options: { readonly settings: KeepingSettings; readonly verifyIntervalMs: number };
+
+  constructor({
+    transactions = 200,
+    settings = SETTINGS,
+    verifyIntervalMs = 0,
+  }: { transactions?: number; settings?: KeepingSettings; verifyIntervalMs?: number } = {}) {
+    this.history = new LTXHistory(new Random(seed), { transactions });
+    this.clock = new FakeClock(this.history.timeOf(1n).getTime());
+    this.scheduler = new Scheduler(this.clock);
+    this.#options = { settings, verifyIntervalMs };
+    this.keeper = this.#newKeeper();
+  }
+
+  #newKeeper(): Keeper {
+    return new Keeper({
+      client: this.store,
+      settings: this.#options.settings,
+      verifyIntervalMs: this.#options.verifyIntervalMs,
+      locals: new LocalCopies("/nonexistent"),
+      lanes: { healthy: new Limit(2), ailing: new Limit(1) },
+      scheduler: this.scheduler,
+      clock: this.clock,
+      events: new EventSink<KeepingEventBody>({ db: "db", onEvent: (event) => this.events.push(event), logger: silentLogger }, KEEPING_EVENT_LEVELS),
+      jitter: 0,
+    });
+  }
+
+  async attach(): Promise<void> {
+    this.keeper.listed((await Promise.all(ALL_LEVELS.map((level) => this.list(level)))).flat());
+    await this.settle();
+  }
+
+  async restart(): Promise<void> {
+    await this.keeper.stop();
+    this.keeper = this.#newKeeper();
+    await this.attach();
+  }
+
+  async list(level: number): Promise<LTXFileInfo[]> {
+    const files: LTXFileInfo[] = [];
+    for await (const file of this.memory.ltxFiles(level)) files.push(file);
+    return files;
+  }
+
+  async names(level: number): Promise<string> {
+    return (await this.list(level)).map((file) => `${file.minTXID}-${file.maxTXID}`).join(" ");
+  }
+
+  /** The next transaction becomes durable at the destination. */
+  async cut(): Promise<void> {
+    const txid = ++this.uploaded;
+    const bytes = await this.history.raw(txid);
+    this.memory.put(l0(txid), bytes);
+    this.keeper.uploaded({ txid, path: "", size: bytes.length, timestampMs: this.history.timeOf(txid).getTime(), oldestCommitMs: 0 });
+    await this.settle();
+  }
+
+  /** A cut a second, as the history's times have it. */
+  async run(seconds: number): Promise<void> {
+    for (let i = 0; i < seconds; i++) {
+      await this.cut();
+      await this.pass(1000);
+    }
+  }
+
+  async pass(ms: number): Promise<void> {
+    await this.clock.advance(ms, () => this.settle());
+  }
+
+  /** Until nothing is being done. Work waits for real promises only, so a few turns are enough to see that. */
+  async settle(): Promise<void> {
+    do await new Promise((resolve) => setImmediate(resolve));
+    while (this.keeper.status().doing !== undefined);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  of<T extends KeepingEvent["type"]>(type: T): Extract<KeepingEvent, { type: T }>[] {
+    return this.events.filter((event): event is Extract<KeepingEvent, { type: T }> => event.type === type);
+  }
+
+  async expectRestorable(txid: bigint): Promise<void> {
+    const sink = new MemorySink();
+    const result = await restoreTo(this.memory, sink, { txid });
+    expect(result.damaged).toEqual([]);
+    expect(Buffer.from(sink.database ?? []).equals(this.history.state(txid))).toBe(true);
+  }
+
+  async expectSound(): Promise<void> {
+    const files = (await Promise.all(ALL_LEVELS.map((level) => this.list(level)))).flat();
+    expect(verifyLevels(files)).toEqual([]);
+    await this.expectRestorable(this.uploaded);
+  }
+}
+
+const l0 = (txid: bigint): LTXFileRef => ({ level: 0, minTXID: txid, maxTXID: txid });
+const unavailable = new LSError("LS_STORAGE_UNAVAILABLE", "down", { retryable: true });
+const denied = new LSError("LS_STORAGE_DENIED", "refused");
+
+describe(`keeping (seed ${seed})`, () => {
+  test("levels, snapshot and retention of a minute, byte for byte", async () => {
+    const kept = new Kept();
+    await kept.attach();
+    await kept.run(65);
+    expect(await kept.names(9)).toBe("1-1");
+    expect(await kept.names(1)).toBe("2-30 31-60");
+    await kept.pass(10 * 60_000);
+    expect(await kept.names(1)).toBe("2-30 31-60 61-65");
+    expect(await kept.names(2)).toBe("2-65");
+    expect(await kept.names(0)).toBe("65-65");
+    for (const txid of [1n, 30n, 60n, 65n]) await kept.expectRestorable(txid);
+    await kept.expectSound();
+    expect(kept.of("keeping-failed")).toEqual([]);
+    expect(kept.keeper.status()).toMatchObject({ failures: 0, isAppendOnly: false, snapshot: { txid: 1n } });
+  });
+
+  test("a destination at rest gets no request, and there is no timer", async () => {
+    const kept = new Kept();
+    await kept.attach();
+    await kept.run(5);
+    await kept.pass(60 * HOUR);
+    kept.counter.reset();
+    expect(kept.clock.timers).toBe(0);
+    await kept.pass(30 * 24 * HOUR);
+    expect(kept.counter.total).toBe(0);
+    expect(kept.keeper.status().nextAt).toBeUndefined();
+  });
+
+  test("restarts at any moment change nothing", async () => {
+    const kept = new Kept();
+    await kept.attach();
+    for (let i = 0; i < 20; i++) {
+      await kept.run(7);
+      await kept.restart();
+    }
+    await kept.pass(3 * HOUR);
+    await kept.expectSound();
+    expect(await kept.names(9)).toBe("1-1");
+    expect(await kept.names(0)).toBe("140-140");
+  });
+
+  test("a destination that is down for a while: retries at a pace, one event each, and all is made up for", async () => {
+    const kept = new Kept();
+    await kept.attach();
+    await kept.run(10);
+    kept.store.arm({ operation: "write", fault: { kind: "fail", error: unavailable } });
+    await kept.run(60);
+    await kept.pass(HOUR);
+    const failures = kept.of("keeping-failed");
+    expect(failures.length).toBeGreaterThan(8);
+    expect(failures.length).toBeLessThan(40);
+    expect(failures.at(-1)).toMatchObject({ work: "merge", failures: failures.length, error: { code: "LS_STORAGE_UNAVAILABLE" } });
+    expect(kept.keeper.status()).toMatchObject({ failures: failures.length, lastError: { code: "LS_STORAGE_UNAVAILABLE" } });
+    kept.store.heal();
+    await kept.pass(HOUR);
+    expect(kept.of("keeping-recovered")).toMatchObject([{ failures: failures.length }]);
+    expect(kept.keeper.status().lastError).toBeUndefined();
+    await kept.expectSound();
+    expect(await kept.names(1)).toBe("2-70");
+  });
+
+  test("a damaged file is named once and not tried again", async () => {
+    const kept = new Kept();
+    await kept.attach();
+    await kept.run(20);
+    const bytes = kept.memory.peek(l0(15n))?.slice() ?? new Uint8Array(0);
+    bytes[bytes.length - 3] = (bytes[bytes.length - 3] ?? 0) ^ 1;
+    kept.memory.put(l0(15n), bytes);
+    await kept.run(60);
+    expect(kept.of("damaged-file")).toMatchObject([{ level: 0, minTXID: 15n, maxTXID: 15n }]);
+    expect(await kept.names(1)).toBe("2-14");
+    const reads = kept.counter.count("open");
+    await kept.pass(24 * HOUR);
+    // Nothing above it can be merged without the database; asking for that is repeated, reading the file is not.
+    expect(kept.counter.count("open") - reads).toBeLessThan(10);
+    expect(kept.of("damaged-file")).toHaveLength(1);
+    expect(kept.of("keeping-failed").at(-1)).toMatchObject({ work: "snapshot", error: { code: "LS_LTX_CORRUPTED" } });
+    // What is damaged stays, and so does everything that leads around it.
+    expect(await kept.names(0)).toContain("15-15");
+  });
+
+  test("files that another one deleted: a new listing, then on", async () => {
+    const kept = new Kept();
+    await kept.attach();
+    await kept.run(65);
+    await kept.memory.deleteLTXFiles([{ level: 1, minTXID: 2n, maxTXID: 30n }]);
+    kept.memory.put({ level: 2, minTXID: 2n, maxTXID: 30n }, await kept.history.merged(2n, 30n));
+    await kept.pass(10 * 60_000);
+    expect(kept.of("relisted")).toHaveLength(1);
+    expect(await kept.names(2)).toBe("2-30 31-65");
+    await kept.expectSound();
+  });
+
+  test("another one wrote the same file: taken as it is", async () => {
+    const kept = new Kept();
+    await kept.attach();
+    await kept.run(29);
+    kept.memory.put({ level: 1, minTXID: 2n, maxTXID: 30n }, await kept.history.merged(2n, 30n));
+    await kept.run(2);
+    expect(kept.of("relisted")).toMatchObject([{ reason: "the result is there already" }]);
+    await kept.run(40);
+    expect(await kept.names(1)).toBe("2-30 31-60");
+    expect(kept.of("keeping-failed")).toEqual([]);
+    await kept.expectSound();
+  });
+
+  test("a listing that does not show what the service refuses as existing: a failure at a pace, no endless loop", async () => {
+    const kept = new Kept();
+    await kept.attach();
+    await kept.run(29);
+    await kept.store.rememberListings(ALL_LEVELS);
+    kept.memory.put({ level: 1, minTXID: 2n, maxTXID: 30n }, await kept.history.merged(2n, 30n));
+    kept.store.arm({ operation: "list", fault: { kind: "stale" } });
+    kept.counter.reset();
+    await kept.run(20);
+    expect(kept.of("keeping-failed").length).toBeGreaterThan(0);
+    expect(kept.counter.count("list") + kept.counter.count("write")).toBeLessThan(100);
+    kept.store.heal();
+    await kept.run(60);
+    // What the listing hid may be there twice, which harms nothing.
+    await kept.expectRestorable(kept.uploaded);
+  });
+
+  test("per-key failures of a deletion surface, and what is still there is tried again", async () => {
+    const kept = new Kept();
+    await kept.attach();
+    await kept.run(60);
+    kept.store.arm({ operation: "delete", fault: { kind: "keep", refuse: (ref) => ref.maxTXID === 3n }, times: 3 });
+    await kept.pass(10 * 60_000);
+    expect(kept.of("keeping-failed")).toMatchObject([{ work: "retention", failures: 1 }, { failures: 2 }]);
+    expect(kept.of("keeping-failed")[0]?.error.message).toContain("1 files could not be deleted");
+    await kept.pass(10 * 60_000);
+    expect(await kept.names(0)).toBe("60-60");
+    expect(kept.of("keeping-recovered")).toMatchObject([{ failures: 2 }]);
+  });
+
+  test("an append-only destination is said to be one, once, and everything else goes on", async () => {
+    const kept = new Kept();
+    await kept.attach();
+    const hits = kept.store.arm({ operation: "delete", fault: { kind: "fail", error: denied } });
+    await kept.run(60);
+    await kept.pass(24 * HOUR);
+    expect(kept.of("append-only")).toHaveLength(1);
+    expect(kept.of("keeping-failed")).toEqual([]);
+    expect(hits()).toBeLessThan(30);
+    expect(kept.keeper.status().isAppendOnly).toBe(true);
+    expect(await kept.names(1)).toBe("2-30 31-60");
+    await kept.expectSound();
+  });
+
+  test("a service that says deleted, and is not: told", async () => {
+    const kept = new Kept();
+    await kept.attach();
+    kept.store.arm({ operation: "delete", fault: { kind: "lie" } });
+    await kept.run(60);
+    await kept.pass(10 * 60_000);
+    expect(kept.of("retention-ineffective").length).toBeGreaterThan(0);
+    expect(await kept.names(0)).toContain("1-1 2-2");
+    kept.store.heal();
+    await kept.pass(5 * HOUR);
+    expect(await kept.names(0)).toBe("60-60");
+    await kept.expectSound();
+  });
+
+  test("an error while listing deletes nothing", async () => {
+    const kept = new Kept();
+    await kept.attach();
+    await kept.run(60);
+    kept.store.arm({ operation: "list", fault: { kind: "fail", error: unavailable } });
+    kept.store.arm({ operation: "delete", fault: { kind: "keep", refuse: () => true }, times: 1 });
+    await kept.pass(6 * 60_000);
+    kept.store.heal();
+    await kept.pass(HOUR);
+    await kept.expectSound();
+  }, 60_000);
+
+  test("ended in the middle of a merge: nothing is visible, and a new listing goes on", async () => {
+    const kept = new Kept();
+    await kept.attach();
+    await kept.run(29);
+    kept.store.arm({ operation: "open", fault: { kind: "hang" } });
+    await kept.cut();
+    kept.clock.set(kept.clock.now() + 1000);
+    kept.keeper.due();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(kept.keeper.status().doing).toMatchObject({ work: "merge" });
+    await kept.keeper.stop();
+    expect(kept.keeper.status()).toMatchObject({ doing: undefined, levels: undefined });
+    expect(await kept.names(1)).toBe("");
+    expect(kept.of("keeping-failed")).toEqual([]);
+    kept.store.heal();
+    await kept.attach();
+    expect(await kept.names(1)).toBe("2-30");
+    await kept.keeper.stop();
+    expect(kept.clock.timers).toBe(0);
+  });
+
+  test("levels are verified when asked, and on schedule", async () => {
+    const kept = new Kept({ verifyIntervalMs: HOUR });
+    await kept.attach();
+    await kept.run(10);
+    await kept.pass(HOUR);
+    expect(kept.of("verified")).toMatchObject([{ issues: [] }]);
+    await kept.memory.deleteLTXFiles([{ level: 1, minTXID: 2n, maxTXID: 10n }]);
+    await kept.pass(HOUR);
+    expect(kept.of("verified")[1]?.issues).toMatchObject([{ type: "not-restorable", txid: 10n }]);
+    expect(await kept.keeper.verify(new AbortController().signal)).toMatchObject([{ type: "not-restorable" }]);
+  });
+});
