@@ -67,4 +67,46 @@ describe.skipIf(upstream === undefined)("one replica, two replicators by turns",
     expect((await judge(known, dir.path, 2, byUs)).faults).toEqual([]);
     expect((await judge(known, dir.path, 2, byUpstream(binary))).faults).toEqual([]);
   });
+
+  it("compares with the destination where the WAL is gone, and sends only what differs", { timeout: 120_000 }, async () => {
+    using dir = tempDir("c");
+    const path = dir.file("a.db");
+    const replicaPath = dir.file("replica");
+    const models = new Map<bigint, DatabaseModel>();
+    const write = async (seed: number, steps: number): Promise<void> => {
+      await using writer = await Writer.start({ path, seed, workload: "tiny" });
+      await writer.step(steps);
+      await writer.close();
+    };
+    {
+      await using writer = await Writer.start({ path, seed: 1, workload: "tiny" });
+      for (let i = 0; i < 12; i++) await writer.act("bulk");
+      await writer.close();
+    }
+    const handOver = async (seed: number): Promise<void> => {
+      {
+        await using daemon = await UpstreamDaemon.start(binary, dir.file("u"), [{ path, replicaPath }]);
+        await write(seed, 3);
+        const { txid, model } = await cutOf(daemon, path);
+        models.set(txid, model);
+        await daemon.stop();
+      }
+      // Nobody has the database open: this application's close folds the WAL into it and deletes it.
+      await write(seed + 1, 3);
+      const before = (await levelZero(replicaPath)).at(-1)?.txid ?? 0n;
+      await using replicator = new Replicator({ path, replicaPath });
+      await replicator.open();
+      models.set(await replicator.syncAndWait(), modelOfLive(path));
+      await replicator.close();
+      await write(seed + 2, 3);
+      const ours = (await levelZero(replicaPath)).filter((file) => file.txid > before);
+      expect(ours.length).toBeGreaterThan(0);
+      for (const file of ours) expect(file.pages / file.commit, `TXID ${file.txid}: ${file.pages} of ${file.commit} pages`).toBeLessThan(IMAGE_SHARE);
+    };
+    await handOver(100);
+    await handOver(200);
+    const known = [{ name: "hand-over without WAL", replicaPath, models }];
+    expect((await judge(known, dir.path, 2, byUs)).faults).toEqual([]);
+    expect((await judge(known, dir.path, 2, byUpstream(binary))).faults).toEqual([]);
+  });
 });

@@ -7,7 +7,7 @@ import { describe, expect, test } from "vitest";
 import type { EngineEvent } from "../src/db/protocol.js";
 import { resolveDriver } from "../src/sqlite/resolve.js";
 import { createEngineHost } from "../src/worker/host.js";
-import { imageOf, settingsFor, sleep, startWriter, TestEngine, TestReplica, tempDirectory, until, walSize } from "./harness.js";
+import { imageOf, openWAL, settingsFor, sleep, startWriter, TestEngine, TestReplica, tempDirectory, until, walSize } from "./harness.js";
 
 function create(path: string, pageSize = 4096): Database.Database {
   const app = new Database(path);
@@ -442,3 +442,30 @@ test("a missing worker file means inline, with a warning", async () => {
   await host.request("close", { discard: false });
   await host.dispose();
 });
+
+for (const [why, changes, rejects] of [
+  ["the next cut is far away", { syncIntervalMs: 3_600_000 }, undefined],
+  ["as many staged files as allowed wait for the destination", { syncIntervalMs: 10, maxStagedBytes: 1 }, "LS_STORAGE_UNAVAILABLE"],
+] as const) {
+  test(`while ${why}, read marks and checkpoints follow a WAL that grows again after a rest`, async () => {
+    using directory = tempDirectory();
+    const path = join(directory.path, "app.db");
+    const app = openWAL(path);
+    app.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES (1, 0)");
+    const engine = new TestEngine(path, { monitorIntervalMs: 50, minCheckpointPages: 20, ...changes });
+    await engine.start();
+    const update = app.prepare("UPDATE t SET v = randomblob(3000) WHERE id = 1");
+    update.run();
+    await sleep(1000);
+    for (let i = 0; i < 400; i++) {
+      update.run();
+      await sleep(3);
+    }
+    // 400 transactions of 2 frames and more; without checkpoints none of it is ever overwritten.
+    expect(statSync(`${path}-wal`).size).toBeLessThan(400 * 4096);
+    if (rejects === undefined) await engine.sync();
+    else await expect(engine.sync()).rejects.toMatchObject({ code: rejects });
+    await engine.stop(true);
+    app.close();
+  });
+}

@@ -90,11 +90,6 @@ export class Attached {
     return this.#capture === undefined;
   }
 
-  /** Frames captured so far; only its growth means something. */
-  get framesTaken(): number {
-    return this.#capture?.frames ?? 0;
-  }
-
   get readerBlocks(): boolean {
     return this.#takeover.readerBlocks;
   }

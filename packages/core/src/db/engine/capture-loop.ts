@@ -16,7 +16,9 @@ export class CaptureLoop {
   readonly #settings: EngineSettings;
   readonly #emit: (event: EngineEvent) => void;
   #lastLook: number;
+  /** When the WAL was seen to have grown, and how far it reached. */
   #lastFrames: number;
+  #lastEnd = { frames: 0, salt: 0 };
   #lastCut: number;
   #lastCheckpoint: number;
   #dirtySince: number | undefined;
@@ -57,10 +59,10 @@ export class CaptureLoop {
 
   /** Something may have been committed. */
   peek(now: number): void {
-    if (this.#dirtySince !== undefined || this.attached.skipping) return;
-    if (!this.attached.isDirty(this.attached.readEnd())) return;
-    this.#lastFrames = now;
-    this.markDirty(now);
+    const end = this.attached.readEnd();
+    // Also while a cut waits or is given up: read marks and checkpoints have to follow the WAL all the same.
+    this.#noteGrowth(end, now);
+    if (!this.attached.skipping && this.attached.isDirty(end)) this.markDirty(now);
   }
 
   /** Commits wait for a cut. */
@@ -78,13 +80,12 @@ export class CaptureLoop {
     const start = performance.now();
     // Also when it fails: the next look is due after the usual time.
     this.#lastLook = start;
-    const before = attached.framesTaken;
     const intervalDue = this.checkpointDue(start);
     const { cutFirst, end, checkpointed } = await attached.look(intervalDue ? "now" : "threshold", slicer);
     const now = performance.now();
     this.#lastLook = now;
     if (checkpointed || intervalDue) this.#lastCheckpoint = now;
-    if (attached.framesTaken !== before) this.#lastFrames = now;
+    this.#noteGrowth(end, now);
     if (!attached.skipping && attached.isDirty(end)) this.markDirty(start);
     this.#backlog ||= cutFirst;
     this.#report(end, now);
@@ -101,6 +102,13 @@ export class CaptureLoop {
     this.#lastCut = now;
     this.#dirtySince = undefined;
     this.#backlog = false;
+  }
+
+  #noteGrowth({ header, frames }: CommittedEnd, now: number): void {
+    const salt = header?.salt1 ?? 0;
+    if (frames === this.#lastEnd.frames && salt === this.#lastEnd.salt) return;
+    this.#lastEnd = { frames, salt };
+    this.#lastFrames = now;
   }
 
   #report(end: CommittedEnd, now: number): void {

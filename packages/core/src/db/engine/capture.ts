@@ -19,7 +19,6 @@ export class Capture {
   readonly #readAt: ReadAt;
   readonly #map: PageMap;
   #position: WALPosition | undefined;
-  #frames = 0;
 
   /**
    * @param position the last frame that is held already; `undefined` = the WAL was empty, and its next generation is the first.
@@ -34,11 +33,6 @@ export class Capture {
   /** The last frame taken. */
   get position(): WALPosition | undefined {
     return this.#position;
-  }
-
-  /** Frames taken since the start; only its growth means something. */
-  get frames(): number {
-    return this.#frames;
   }
 
   /** Nothing waits for a cut. */
@@ -113,7 +107,6 @@ export class Capture {
     }
     if (from.frame === frames) return false;
     const { position: taken } = scanStep(from, frames, (to) => this.#map.grab(this.#reader, this.#readAt, from, to));
-    this.#frames += taken.frame - from.frame;
     this.#position = taken;
     return taken.frame < frames && !this.mustCut;
   }

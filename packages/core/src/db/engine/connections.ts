@@ -73,8 +73,13 @@ export class Connections {
   /** A further read-write connection, for the time of a barrier. */
   openBarrier(): SQLiteConnection {
     const connection = this.#driver.open(this.#writer.path, { timeoutMs: 0 });
-    connection.exec("PRAGMA wal_autocheckpoint=0");
-    connection.row("PRAGMA user_version");
+    try {
+      connection.exec("PRAGMA wal_autocheckpoint=0");
+      connection.row("PRAGMA user_version");
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
     return connection;
   }
 
@@ -83,15 +88,22 @@ export class Connections {
     return new ReadMark(this.#driver.open(this.#writer.path, { readonly: true, timeoutMs: 0 }));
   }
 
-  /** Order matters: read-write, idle, keeper. The last one to close must not be able to checkpoint and delete the WAL. */
+  /**
+   * Closes everything, also when one of them refuses; open transactions end with their connection.
+   * Order matters: read-write, idle, keeper. The last one to close must not be able to checkpoint and delete the WAL.
+   */
   close(): void {
     this.database.close();
-    this.#writer.close();
-    this.#idle.close();
-    for (const mark of this.keeper) {
-      mark.end();
-      mark.connection.close();
+    const [first, second] = this.keeper;
+    const failures: unknown[] = [];
+    for (const connection of [this.#writer, this.#idle, first.connection, second.connection]) {
+      try {
+        connection.close();
+      } catch (error) {
+        failures.push(error);
+      }
     }
+    if (failures.length > 0) throw new AggregateError(failures, "connections of the engine could not be closed");
   }
 }
 

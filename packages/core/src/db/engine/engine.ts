@@ -224,8 +224,9 @@ export class Engine {
 
   /** Ends capture and closes the connections; what is known beside the database stays. */
   #end(): void {
-    this.#loop?.attached.close();
+    const loop = this.#loop;
     this.#loop = undefined;
+    loop?.attached.close();
   }
 
   /**
@@ -444,9 +445,12 @@ export class Engine {
         if (!discard && this.#loop !== undefined) await this.#finish(this.#loop, new Slicer(signal));
         return { txid: this.#local?.txid ?? 0n };
       } finally {
-        this.#end();
-        this.#lock?.release();
-        this.#lock = undefined;
+        try {
+          this.#end();
+        } finally {
+          this.#lock?.release();
+          this.#lock = undefined;
+        }
       }
     });
     return this.#closing;

@@ -30,8 +30,4 @@ export class ReadMarks {
     this.#current.end();
     [this.#current, this.#other] = [this.#other, this.#current];
   }
-
-  release(): void {
-    this.#current.end();
-  }
 }

@@ -20,6 +20,8 @@ export async function proveByWAL(readAt: ReadAt, end: CommittedEnd, place: Recor
   const { header } = end;
   if (header === undefined) return { refused: "there is no WAL" };
   if (header.salt1 !== place.salt1 || header.salt2 !== place.salt2) return { refused: "the WAL was restarted" };
+  // A restart is prepared: the header still is the old generation's, and how many of its frames were committed is forgotten.
+  if (end.frames === 0) return { refused: "the WAL is about to be restarted" };
   if (end.frames < place.frame) return { refused: "the WAL is shorter than recorded" };
   const pages = new NewestHashes(header.pageSize);
   let position: WALPosition;
