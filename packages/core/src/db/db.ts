@@ -104,7 +104,8 @@ export class DB {
    * Flushes and stops replication: everything committed before the call is at the destination when it resolves. Idempotent, and safe at any
    * time; concurrent calls share one shutdown. Uploads are repeated until `shutdownTimeoutMs` is over or `signal` of any call aborts.
    * No handle, timer or thread remains afterwards, also when it rejects.
-   * @throws LSError `LS_NOT_DURABLE` when something is not at the destination, with `details.firstMissingTXID`.
+   * @throws LSError `LS_NOT_DURABLE` when something is not at the destination, with `details.firstMissingTXID`; without it when `open()` had not come
+   * far enough to know.
    */
   async close({ signal }: CallOptions = {}): Promise<void> {
     if (this.#closing === undefined) {
@@ -135,8 +136,12 @@ export class DB {
         const abort = (): void => opening.abort.abort(deadline.signal.reason);
         deadline.signal.addEventListener("abort", abort, { once: true });
         // Whoever called open() hears of its failure.
-        await opening.done.catch(() => {});
+        const failure = await opening.done.then(
+          () => undefined,
+          (error: unknown) => error,
+        );
         deadline.signal.removeEventListener("abort", abort);
+        if (failure !== undefined && deadline.signal.aborted && failure === deadline.signal.reason) throw notStarted(this.path, failure);
       }
       if (this.#session === undefined) await this.replica.client.close();
       else await this.#session.close(deadline.signal);
@@ -245,4 +250,11 @@ export class DB {
     this.#driver ??= resolveDriver(this.#options.driver);
     return this.#driver;
   }
+}
+
+function notStarted(path: string, cause: unknown): LSError {
+  return new LSError("LS_NOT_DURABLE", `${path} was closed before its replication had started: what was committed last may be missing at the destination`, {
+    cause,
+    details: { path },
+  });
 }

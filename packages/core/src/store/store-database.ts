@@ -1,7 +1,7 @@
 import { type DB, joinStore } from "../db/db.js";
 import { type EventSink, reportOf } from "../db/events.js";
 import type { Member } from "../db/membership.js";
-import { isLSError } from "../errors.js";
+import { isLSError, LSError } from "../errors.js";
 import { retryDelayMs } from "../replica/retry-delay.js";
 import type { Clock } from "./clock.js";
 import type { KeepingEventBody } from "./events.js";
@@ -33,8 +33,8 @@ export class StoreDatabase implements Due {
   readonly #keeper: Keeper;
   #failure: { readonly error: unknown; readonly atMs: number; readonly count: number; readonly nextRetryMs: number | undefined } | undefined;
   #opening: Promise<void> | undefined;
-  /** Aborted by `close`: nothing is started any more. */
-  #ended: AbortController = new AbortController();
+  /** While it is being closed nothing is started. */
+  #isClosing = false;
 
   /** @throws LSError `LS_INVALID_OPTION` */
   constructor(db: DB, options: StoreDatabaseOptions) {
@@ -67,7 +67,7 @@ export class StoreDatabase implements Due {
 
   /** Starts replication. When that fails for a reason that may pass, it is tried again by itself. @throws why it failed now. */
   async open(): Promise<void> {
-    this.#ended.signal.throwIfAborted();
+    if (this.#isClosing) throw new LSError("LS_NOT_OPEN", `${this.db.path} is being closed`, { details: { path: this.db.path } });
     this.#opening ??= this.#open().finally(() => {
       this.#opening = undefined;
     });
@@ -75,12 +75,11 @@ export class StoreDatabase implements Due {
   }
 
   async #open(): Promise<void> {
-    const { signal } = this.#ended;
     try {
-      await this.db.open({ signal });
+      await this.db.open();
       this.#failure = undefined;
     } catch (error) {
-      if (!signal.aborted) this.#openFailed(error);
+      if (!this.#isClosing) this.#openFailed(error);
       throw error;
     }
   }
@@ -105,16 +104,15 @@ export class StoreDatabase implements Due {
 
   /** Flushes and ends replication. Can be opened again. @throws what `DB.close()` throws; everything is released then. */
   async close(signal: AbortSignal): Promise<void> {
-    this.#ended.abort();
+    this.#isClosing = true;
     this.#options.scheduler.set(this, undefined);
     try {
       // The last uploads need the bandwidth, and merges can be done at any time.
       await this.#keeper.stop();
-      await this.#opening?.catch(() => {});
       await this.db.close({ signal });
     } finally {
       this.#failure = undefined;
-      this.#ended = new AbortController();
+      this.#isClosing = false;
     }
   }
 

@@ -16,6 +16,8 @@ import { StoreDatabase } from "./store-database.js";
 
 /** Databases that are opened at a time: thousands at once would only wait for one another. */
 const OPENING = 16;
+/** A database whose destination does not answer for so long counts as started: it goes on by itself. */
+const START_PATIENCE_MS = 5000;
 
 /**
  * Any number of databases, replicated and kept: their destinations are compacted, get snapshots, and lose what is past its time. One timer and
@@ -24,6 +26,8 @@ const OPENING = 16;
 export class Store {
   readonly #options: ResolvedStoreOptions;
   readonly #databases: Map<string, StoreDatabase> = new Map();
+  /** Databases that are being closed because they were taken out. */
+  readonly #leaving: Map<DB, Promise<void>> = new Map();
   readonly #scheduler: Scheduler = new Scheduler(systemClock);
   readonly #lanes: Lanes;
   readonly #opening: Limit = new Limit(OPENING);
@@ -81,7 +85,7 @@ export class Store {
       const { db } = database;
       const isWanted = (this.#phase === "opening" || this.#phase === "open") && this.#databases.get(db.path) === database;
       if (!isWanted) throw new LSError("LS_NOT_OPEN", `${db.path} was closed before its turn came`, { details: { path: db.path } });
-      await database.open();
+      await started(database.open());
     });
   }
 
@@ -91,17 +95,17 @@ export class Store {
    */
   async add(db: DB, { signal }: CallOptions = {}): Promise<void> {
     signal?.throwIfAborted();
+    await unlessAborted(this.#leaving.get(db) ?? Promise.resolve(), signal);
     const known = this.#databases.get(db.path);
     const database = known?.db === db ? known : this.#register(db);
     if (this.#phase !== "opening" && this.#phase !== "open") return;
     try {
       await unlessAborted(this.#start(database), signal);
     } catch (error) {
-      if (known === undefined && this.#databases.get(db.path) === database) {
-        this.#databases.delete(db.path);
-        await database.close(AbortSignal.abort()).catch(() => {});
-        database.leave();
-      }
+      const isMember = this.#databases.get(db.path) === database;
+      // The Store was closed meanwhile, and the database with it.
+      if (isMember && isLSError(error, "LS_NOT_OPEN")) return;
+      if (isMember && known === undefined) await this.remove(db).catch(() => {});
       throw error;
     }
   }
@@ -113,19 +117,26 @@ export class Store {
    */
   async remove(db: DB, { signal }: CallOptions = {}): Promise<void> {
     const database = this.#databases.get(db.path);
-    if (database === undefined || database.db !== db) return;
-    this.#databases.delete(db.path);
-    try {
-      await database.close(signal ?? new AbortController().signal);
-    } finally {
-      database.leave();
+    if (database === undefined || database.db !== db) {
+      await unlessAborted(this.#leaving.get(db) ?? Promise.resolve(), signal);
+      return;
     }
+    this.#databases.delete(db.path);
+    const closed = database.close(signal ?? new AbortController().signal).finally(() => {
+      database.leave();
+      this.#leaving.delete(db);
+    });
+    this.#leaving.set(
+      db,
+      closed.catch(() => {}),
+    );
+    await closed;
   }
 
   /**
    * Flushes and closes every database, all at the same time, until `shutdownTimeoutMs` is over or `signal` of any call aborts; then releases
    * everything. Idempotent; concurrent calls share one shutdown. The Store can be opened again.
-   * @throws LSError `LS_NOT_DURABLE` when something is not at its destination: `details.databases` has `path` and `firstMissingTXID` of each.
+   * @throws LSError `LS_NOT_DURABLE` when something is not at its destination: `details.databases` has `path` and, as far as it is known, `firstMissingTXID` of each.
    */
   async close({ signal }: CallOptions = {}): Promise<void> {
     if (this.#phase === "closed") return;
@@ -155,7 +166,7 @@ export class Store {
     const timer = setTimeout(() => deadline.abort(timeout), shutdownTimeoutMs);
     try {
       await this.#closeAll(deadline.signal);
-      await opening?.catch(() => {});
+      await Promise.all([opening?.catch(() => {}), ...this.#leaving.values()]);
     } finally {
       clearTimeout(timer);
     }
@@ -212,6 +223,19 @@ export class Store {
   }
 }
 
+/** Resolves when the database is open, or has waited long enough for that. */
+async function started(opening: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, START_PATIENCE_MS);
+  });
+  try {
+    await Promise.race([opening, patience]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 function isSameDestination(a: ReplicaClient, b: ReplicaClient): boolean {
   return a === b || (a.destination !== undefined && a.type === b.type && a.destination === b.destination);
 }
@@ -220,6 +244,8 @@ function closeFailed(failures: readonly unknown[]): Error {
   const databases = failures.flatMap((failure) => (isLSError(failure, "LS_NOT_DURABLE") ? [failure.details] : []));
   const cause = failures.length === 1 ? failures[0] : new AggregateError(failures);
   if (databases.length === 0) return failures[0] instanceof Error ? failures[0] : new LSError("LS_INTERNAL", "closing failed", { cause });
-  const names = databases.map(({ path, firstMissingTXID }) => `${String(path)} from TXID ${String(firstMissingTXID)} on`);
+  const names = databases.map(
+    ({ path, firstMissingTXID }) => `${String(path)}${firstMissingTXID === undefined ? "" : ` from TXID ${String(firstMissingTXID)} on`}`,
+  );
   return new LSError("LS_NOT_DURABLE", `closed before everything was at its destination: ${names.join(", ")}`, { cause, details: { databases } });
 }
