@@ -12,6 +12,10 @@ import { type EventSink, reportOf } from "./events.js";
 import type { ResolvedDBOptions } from "./options.js";
 import type { EngineEvent, EngineHost, StagedFile } from "./protocol.js";
 import { type Attachment, type DBStatus, phaseOf, type SyncStatus } from "./status.js";
+import { unlessAborted } from "./unless-aborted.js";
+
+/** Longest wait, when closing, for the engine to say whether something is uncut. */
+const PROBE_MS = 1000;
 
 /**
  * One run of a database's replication, from `open()` to `close()`: an engine, an uploader, and what joins them. State changes only between
@@ -264,9 +268,9 @@ export class Session {
   async #mayBeUncut(): Promise<boolean> {
     if (this.#attachLoop.state.kind !== "attached") return true;
     try {
-      return (await this.#host.request("probe", undefined)).dirty;
+      return (await unlessAborted(this.#host.request("probe", undefined), AbortSignal.timeout(PROBE_MS))).dirty;
     } catch {
-      // The engine has failed, which the flush has reported already: nothing is known.
+      // The engine has failed, which the flush has reported already, or is in the middle of something long: nothing is known.
       return true;
     }
   }
