@@ -118,6 +118,9 @@ export class Engine {
     checkpoint: (_, slicer) => unlessBusy(slicer, () => this.#despiteDoubt(slicer, (loop) => this.#checkpoint(loop, slicer))),
     probe: (_, slicer) => unlessBusy(slicer, async () => this.#probe()),
     acknowledge: async ({ txid }) => this.#acknowledge(txid),
+    snapshotOpen: (_, slicer) => unlessBusy(slicer, () => this.#despiteDoubt(slicer, (loop) => this.#openSnapshot(loop, slicer))),
+    snapshotRead: async (_, slicer) => ({ chunk: await this.#attachedLoop().attached.readSnapshot(slicer) }),
+    snapshotClose: async () => this.#loop?.attached.closeSnapshot(),
   };
 
   // ---- requests
@@ -175,6 +178,18 @@ export class Engine {
       if (!cutFirst) return { walFrames: end.frames, checkpointedFrames: end.backfilled };
       await this.#cutAll(loop, slicer);
     }
+  }
+
+  async #openSnapshot(loop: CaptureLoop, slicer: Slicer): Promise<{ txid: TXID }> {
+    const local = this.#opened();
+    if (loop.attached.skipping || this.#hindrance.stagedFull) await this.#cutAll(loop, slicer);
+    const before = local.txid;
+    const txid = await loop.attached.openSnapshot(slicer);
+    if (txid > before) {
+      loop.cutDone(performance.now());
+      this.#hindrance.succeeded();
+    }
+    return { txid };
   }
 
   /** Runs a request on the attachment; when continuity turns out to be lost, once more after the repair. */
@@ -419,6 +434,7 @@ export class Engine {
     const { attached } = loop;
     attached.checkIdentity();
     attached.checkLength();
+    attached.closeIdleSnapshot(now);
     loop.peek(now);
     if (attached.skipping && !this.#hindrance.stagedFull) loop.markDirty(now);
     const local = this.#opened();
