@@ -11,6 +11,7 @@ export type { EnsureExistsResult } from "./db/ensure-exists.js";
 export type { DBEvent, DBEventBody, DBPhase, ErrorReport } from "./db/events.js";
 export type { DBOptions } from "./db/options.js";
 export type { ContinuedBy, NotReadyReason } from "./db/protocol.js";
+export type { SnapshotResult } from "./db/snapshot.js";
 export type { DBStatus, SyncStatus } from "./db/status.js";
 export { isLSError, LSError, type LSErrorCode, type LSErrorOptions } from "./errors.js";
 export { ALL_LEVELS, L0_LEVEL, SNAPSHOT_LEVEL } from "./levels.js";

@@ -10,6 +10,7 @@ import { DB_EVENT_LEVELS, type DBEventBody, EventSink } from "./events.js";
 import type { Member, Membership } from "./membership.js";
 import { type DBOptions, type ResolvedDBOptions, resolveDBOptions } from "./options.js";
 import { Session } from "./session.js";
+import type { SnapshotResult } from "./snapshot.js";
 import { closedStatus, type DBStatus, type SyncStatus } from "./status.js";
 import { unlessAborted } from "./unless-aborted.js";
 
@@ -182,6 +183,16 @@ export class DB {
   /** Folds the WAL into the database file as far as readers and writers allow; never holds either up. */
   async checkpoint({ signal }: CallOptions = {}): Promise<CheckpointResult> {
     return this.#opened().checkpoint(signal);
+  }
+
+  /**
+   * Stores the whole database, as it is now, as one file at level 9 of the destination: a restore then starts there. Writers and checkpoints go on
+   * meanwhile, but the WAL grows until it is done. Uploads everything that is committed first. A snapshot of the same TXID that is there already is
+   * taken for it. One at a time; calls wait for one another.
+   * @throws LSError as {@link DB.syncAndWait}, and the client's when the file cannot be stored: nothing of it is visible then.
+   */
+  async snapshot({ signal }: CallOptions = {}): Promise<SnapshotResult> {
+    return this.#opened().snapshot(signal);
   }
 
   /**

@@ -120,7 +120,10 @@ export class Engine {
     acknowledge: async ({ txid }) => this.#acknowledge(txid),
     snapshotOpen: (_, slicer) => unlessBusy(slicer, () => this.#despiteDoubt(slicer, (loop) => this.#openSnapshot(loop, slicer))),
     snapshotRead: async (_, slicer) => ({ chunk: await this.#attachedLoop().attached.readSnapshot(slicer) }),
-    snapshotClose: async () => this.#loop?.attached.closeSnapshot(),
+    snapshotClose: async () => {
+      this.#loop?.attached.closeSnapshot();
+      return undefined;
+    },
   };
 
   // ---- requests
