@@ -1,7 +1,6 @@
 import type { TXID } from "@ls/ltx";
 import { isLSError, LSError } from "../../errors.js";
 import { isBusy, type SQLiteDriver } from "../../sqlite/driver.js";
-import { CopyWatch } from "../../sqlite/loaded-copies.js";
 import { secondSQLite } from "../../sqlite/resolve.js";
 import { gateVersion, type VersionGate } from "../../sqlite/version-gate.js";
 import { DatabaseLock } from "../lock.js";
@@ -9,6 +8,7 @@ import { MetaDirectory } from "../meta-directory.js";
 import type { AttachOutcome, AttachRequest, EngineEvent, EngineOp, EngineOpened, EngineRequests, EngineSettings, NotReadyReason } from "../protocol.js";
 import type { AttachedContext } from "./attached.js";
 import { CaptureLoop } from "./capture-loop.js";
+import { copiesNow } from "./copies-now.js";
 import { Doubt } from "./doubt.js";
 import { byState, type Established, establish } from "./establish.js";
 import { Hindrance } from "./hindrance.js";
@@ -52,7 +52,6 @@ export class Engine {
   readonly #queue = new OperationQueue();
   readonly #watch: DatabaseWatch;
   readonly #turns: Turns;
-  readonly #copies = new CopyWatch();
   readonly #hindrance: Hindrance;
   #lock: DatabaseLock | undefined;
   #local: LocalState | undefined;
@@ -423,8 +422,8 @@ export class Engine {
   /** What is worth looking at once per `monitorIntervalMs`, and finds everything that a watch misses. */
   #poll(now: number): void {
     this.#lastPoll = now;
-    const copies = this.#copies.changed();
-    if (copies !== undefined && copies.length > 1) {
+    const copies = copiesNow(now);
+    if (copies.length > 1) {
       this.#fail(secondSQLite(copies.map((copy) => copy.path)));
       return;
     }
