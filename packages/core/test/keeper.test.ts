@@ -1,143 +1,17 @@
 import { describe, expect, test } from "vitest";
-import { FaultStore } from "../../../testkit/src/fault-store.js";
-import { LTXHistory } from "../../../testkit/src/ltx-history.js";
-import { MemoryClient } from "../../../testkit/src/memory-client.js";
-import { MemorySink } from "../../../testkit/src/memory-sink.js";
-import { Random, seedOf } from "../../../testkit/src/random.js";
-import { RequestCounter } from "../../../testkit/src/request-counter.js";
-import type { KeepingSettings } from "../src/compaction/agenda.js";
-import { checkCompactionLevels } from "../src/compaction/levels.js";
-import { Limit } from "../src/compaction/limit.js";
-import { verifyLevels } from "../src/compaction/verify.js";
-import { EventSink } from "../src/db/events.js";
+import { seedOf } from "../../../testkit/src/random.js";
 import { LSError } from "../src/errors.js";
 import { ALL_LEVELS } from "../src/levels.js";
-import { silentLogger } from "../src/logger.js";
-import type { LTXFileInfo, LTXFileRef } from "../src/replica-client.js";
-import { restoreTo } from "../src/restore/restore-to.js";
-import { KEEPING_EVENT_LEVELS, type KeepingEvent, type KeepingEventBody } from "../src/store/events.js";
-import { Keeper } from "../src/store/keeper.js";
-import { LocalCopies } from "../src/store/local-copies.js";
-import { Scheduler } from "../src/store/scheduler.js";
-import { FakeClock } from "./fake-clock.js";
+import { HOUR, Kept, l0 } from "./kept.js";
 
-const HOUR = 3_600_000;
 const seed = seedOf(Date.now() >>> 0);
-const SETTINGS: KeepingSettings = { levels: checkCompactionLevels(), snapshotIntervalMs: 24 * HOUR, snapshotRetentionMs: 24 * HOUR, l0RetentionMs: 300_000 };
 
-/** A keeper with a destination of its own, on a clock that is moved by hand. Each transaction of a made-up history is uploaded as a cut. */
-class Kept {
-  readonly history: LTXHistory;
-  readonly memory: MemoryClient = new MemoryClient();
-  readonly counter: RequestCounter = new RequestCounter(this.memory);
-  readonly store: FaultStore = new FaultStore(this.counter);
-  readonly clock: FakeClock;
-  readonly scheduler: Scheduler;
-  readonly events: KeepingEvent[] = [];
-  keeper: Keeper;
-  uploaded = 0n;
-  readonly #options: { readonly settings: KeepingSettings; readonly verifyIntervalMs: number };
-
-  constructor({
-    transactions = 200,
-    settings = SETTINGS,
-    verifyIntervalMs = 0,
-  }: { transactions?: number; settings?: KeepingSettings; verifyIntervalMs?: number } = {}) {
-    this.history = new LTXHistory(new Random(seed), { transactions });
-    this.clock = new FakeClock(this.history.timeOf(1n).getTime());
-    this.scheduler = new Scheduler(this.clock);
-    this.#options = { settings, verifyIntervalMs };
-    this.keeper = this.#newKeeper();
-  }
-
-  #newKeeper(): Keeper {
-    return new Keeper({
-      client: this.store,
-      settings: this.#options.settings,
-      verifyIntervalMs: this.#options.verifyIntervalMs,
-      locals: new LocalCopies("/nonexistent"),
-      lanes: { healthy: new Limit(2), ailing: new Limit(1) },
-      scheduler: this.scheduler,
-      clock: this.clock,
-      events: new EventSink<KeepingEventBody>({ db: "db", onEvent: (event) => this.events.push(event), logger: silentLogger }, KEEPING_EVENT_LEVELS),
-      jitter: 0,
-    });
-  }
-
-  async attach(): Promise<void> {
-    this.keeper.listed((await Promise.all(ALL_LEVELS.map((level) => this.list(level)))).flat());
-    await this.settle();
-  }
-
-  async restart(): Promise<void> {
-    await this.keeper.stop();
-    this.keeper = this.#newKeeper();
-    await this.attach();
-  }
-
-  async list(level: number): Promise<LTXFileInfo[]> {
-    const files: LTXFileInfo[] = [];
-    for await (const file of this.memory.ltxFiles(level)) files.push(file);
-    return files;
-  }
-
-  async names(level: number): Promise<string> {
-    return (await this.list(level)).map((file) => `${file.minTXID}-${file.maxTXID}`).join(" ");
-  }
-
-  /** The next transaction becomes durable at the destination. */
-  async cut(): Promise<void> {
-    const txid = ++this.uploaded;
-    const bytes = await this.history.raw(txid);
-    this.memory.put(l0(txid), bytes);
-    this.keeper.uploaded({ txid, path: "", size: bytes.length, timestampMs: this.history.timeOf(txid).getTime(), oldestCommitMs: 0 });
-    await this.settle();
-  }
-
-  /** A cut a second, as the history's times have it. */
-  async run(seconds: number): Promise<void> {
-    for (let i = 0; i < seconds; i++) {
-      await this.cut();
-      await this.pass(1000);
-    }
-  }
-
-  async pass(ms: number): Promise<void> {
-    await this.clock.advance(ms, () => this.settle());
-  }
-
-  /** Until nothing is being done. Work waits for real promises only, so a few turns are enough to see that. */
-  async settle(): Promise<void> {
-    do await new Promise((resolve) => setImmediate(resolve));
-    while (this.keeper.status().doing !== undefined);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-
-  of<T extends KeepingEvent["type"]>(type: T): Extract<KeepingEvent, { type: T }>[] {
-    return this.events.filter((event): event is Extract<KeepingEvent, { type: T }> => event.type === type);
-  }
-
-  async expectRestorable(txid: bigint): Promise<void> {
-    const sink = new MemorySink();
-    const result = await restoreTo(this.memory, sink, { txid });
-    expect(result.damaged).toEqual([]);
-    expect(Buffer.from(sink.database ?? []).equals(this.history.state(txid))).toBe(true);
-  }
-
-  async expectSound(): Promise<void> {
-    const files = (await Promise.all(ALL_LEVELS.map((level) => this.list(level)))).flat();
-    expect(verifyLevels(files)).toEqual([]);
-    await this.expectRestorable(this.uploaded);
-  }
-}
-
-const l0 = (txid: bigint): LTXFileRef => ({ level: 0, minTXID: txid, maxTXID: txid });
 const unavailable = new LSError("LS_STORAGE_UNAVAILABLE", "down", { retryable: true });
 const denied = new LSError("LS_STORAGE_DENIED", "refused");
 
 describe(`keeping (seed ${seed})`, () => {
   test("levels, snapshot and retention of a minute, byte for byte", async () => {
-    const kept = new Kept();
+    const kept = new Kept(seed);
     await kept.attach();
     await kept.run(65);
     expect(await kept.names(9)).toBe("1-1");
@@ -153,7 +27,7 @@ describe(`keeping (seed ${seed})`, () => {
   });
 
   test("a destination at rest gets no request, and there is no timer", async () => {
-    const kept = new Kept();
+    const kept = new Kept(seed);
     await kept.attach();
     await kept.run(5);
     await kept.pass(60 * HOUR);
@@ -165,7 +39,7 @@ describe(`keeping (seed ${seed})`, () => {
   });
 
   test("restarts at any moment change nothing", async () => {
-    const kept = new Kept();
+    const kept = new Kept(seed);
     await kept.attach();
     for (let i = 0; i < 20; i++) {
       await kept.run(7);
@@ -178,7 +52,7 @@ describe(`keeping (seed ${seed})`, () => {
   });
 
   test("a destination that is down for a while: retries at a pace, one event each, and all is made up for", async () => {
-    const kept = new Kept();
+    const kept = new Kept(seed);
     await kept.attach();
     await kept.run(10);
     kept.store.arm({ operation: "write", fault: { kind: "fail", error: unavailable } });
@@ -198,7 +72,7 @@ describe(`keeping (seed ${seed})`, () => {
   });
 
   test("a damaged file is named once and not tried again", async () => {
-    const kept = new Kept();
+    const kept = new Kept(seed);
     await kept.attach();
     await kept.run(20);
     const bytes = kept.memory.peek(l0(15n))?.slice() ?? new Uint8Array(0);
@@ -218,7 +92,7 @@ describe(`keeping (seed ${seed})`, () => {
   });
 
   test("files that another one deleted: a new listing, then on", async () => {
-    const kept = new Kept();
+    const kept = new Kept(seed);
     await kept.attach();
     await kept.run(65);
     await kept.memory.deleteLTXFiles([{ level: 1, minTXID: 2n, maxTXID: 30n }]);
@@ -230,7 +104,7 @@ describe(`keeping (seed ${seed})`, () => {
   });
 
   test("another one wrote the same file: taken as it is", async () => {
-    const kept = new Kept();
+    const kept = new Kept(seed);
     await kept.attach();
     await kept.run(29);
     kept.memory.put({ level: 1, minTXID: 2n, maxTXID: 30n }, await kept.history.merged(2n, 30n));
@@ -243,7 +117,7 @@ describe(`keeping (seed ${seed})`, () => {
   });
 
   test("a listing that does not show what the service refuses as existing: a failure at a pace, no endless loop", async () => {
-    const kept = new Kept();
+    const kept = new Kept(seed);
     await kept.attach();
     await kept.run(29);
     await kept.store.rememberListings(ALL_LEVELS);
@@ -260,7 +134,7 @@ describe(`keeping (seed ${seed})`, () => {
   });
 
   test("per-key failures of a deletion surface, and what is still there is tried again", async () => {
-    const kept = new Kept();
+    const kept = new Kept(seed);
     await kept.attach();
     await kept.run(60);
     kept.store.arm({ operation: "delete", fault: { kind: "keep", refuse: (ref) => ref.maxTXID === 3n }, times: 3 });
@@ -273,7 +147,7 @@ describe(`keeping (seed ${seed})`, () => {
   });
 
   test("an append-only destination is said to be one, once, and everything else goes on", async () => {
-    const kept = new Kept();
+    const kept = new Kept(seed);
     await kept.attach();
     const hits = kept.store.arm({ operation: "delete", fault: { kind: "fail", error: denied } });
     await kept.run(60);
@@ -287,7 +161,7 @@ describe(`keeping (seed ${seed})`, () => {
   });
 
   test("a service that says deleted, and is not: told", async () => {
-    const kept = new Kept();
+    const kept = new Kept(seed);
     await kept.attach();
     kept.store.arm({ operation: "delete", fault: { kind: "lie" } });
     await kept.run(60);
@@ -301,7 +175,7 @@ describe(`keeping (seed ${seed})`, () => {
   });
 
   test("an error while listing deletes nothing", async () => {
-    const kept = new Kept();
+    const kept = new Kept(seed);
     await kept.attach();
     await kept.run(60);
     kept.store.arm({ operation: "list", fault: { kind: "fail", error: unavailable } });
@@ -313,7 +187,7 @@ describe(`keeping (seed ${seed})`, () => {
   }, 60_000);
 
   test("ended in the middle of a merge: nothing is visible, and a new listing goes on", async () => {
-    const kept = new Kept();
+    const kept = new Kept(seed);
     await kept.attach();
     await kept.run(29);
     kept.store.arm({ operation: "open", fault: { kind: "hang" } });
@@ -334,7 +208,7 @@ describe(`keeping (seed ${seed})`, () => {
   });
 
   test("levels are verified when asked, and on schedule", async () => {
-    const kept = new Kept({ verifyIntervalMs: HOUR });
+    const kept = new Kept(seed, { verifyIntervalMs: HOUR });
     await kept.attach();
     await kept.run(10);
     await kept.pass(HOUR);

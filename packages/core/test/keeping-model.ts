@@ -6,6 +6,7 @@ import { checkCompactionLevels } from "../src/compaction/levels.js";
 import { ALL_LEVELS, SNAPSHOT_LEVEL } from "../src/levels.js";
 import type { LTXFileInfo } from "../src/replica-client.js";
 import { fileKey, planRestore } from "../src/restore/plan.js";
+import { promisedEnds, type WrittenEnd } from "./promises.js";
 
 export const HOUR_MS: number = 3_600_000;
 export const DEFAULT_SETTINGS: KeepingSettings = {
@@ -34,7 +35,7 @@ export class KeepingModel {
   deleteRequests = 0;
   readonly tasks: KeepingTask[] = [];
   /** Every file end that ever was, by level. */
-  readonly #ends: { readonly level: number; readonly txid: TXID; readonly atMs: number }[] = [];
+  readonly #ends: WrittenEnd[] = [];
   readonly #pages: Map<string, ReadonlySet<number>> = new Map();
   #databasePages: number;
   readonly #settings: KeepingSettings;
@@ -98,20 +99,9 @@ export class KeepingModel {
 
   /** Checks, from what was ever written, that everything that the settings promise now can be restored. */
   missingPromises(): string[] {
-    const files = this.inventory.all();
-    const points = reachable(files);
-    const { snapshotRetentionMs, l0RetentionMs } = this.#settings;
-    const snapshots = this.#ends.filter((end) => end.level === SNAPSHOT_LEVEL);
-    const retained = snapshots.filter((end) => end.atMs + snapshotRetentionMs > this.nowMs || snapshotRetentionMs === 0);
-    const newestSnapshot = snapshots.at(-1);
-    const oldest = retained[0] ?? newestSnapshot;
-    const promised = new Map<TXID, string>([[this.txid, "the newest state"]]);
-    for (const { txid } of newestSnapshot === undefined ? retained : [...retained, newestSnapshot]) promised.set(txid, "a snapshot");
-    for (const { level, txid, atMs } of this.#ends) {
-      if (txid <= (oldest?.txid ?? 0n) || level === SNAPSHOT_LEVEL) continue;
-      if (level > 0 || atMs + l0RetentionMs > this.nowMs) promised.set(txid, `an end at level ${level}`);
-    }
-    return [...promised].filter(([txid]) => txid > 0n && !points.has(txid)).map(([txid, what]) => `TXID ${txid}, ${what}`);
+    const points = reachable(this.inventory.all());
+    const promised = promisedEnds(this.#ends, this.txid, this.#settings, this.nowMs);
+    return [...promised].filter(([txid]) => !points.has(txid)).map(([txid, what]) => `TXID ${txid}, ${what}`);
   }
 
   /** Checks that files of the levels follow one another, with new starts only directly above a snapshot. */
@@ -167,7 +157,7 @@ export class KeepingModel {
 
   #snapshot(plan: Extract<KeepingTask, { kind: "snapshot" }>["plan"]): void {
     if (plan.status === "impossible") {
-      this.memory.holdOff("write", this.nowMs + 60_000);
+      this.memory.holdOff("snapshot", this.nowMs + 60_000);
       return;
     }
     const bad = plan.status === "merge" ? plan.files.find((file) => this.damaged.has(fileKey(file))) : undefined;

@@ -188,6 +188,12 @@ describe(`merge (seed ${seed})`, () => {
     else expect(outcome.status).toBe("written");
   });
 
+  test("a merge that is asked for nonsense blames no file", async () => {
+    const { merge, list: listed } = await setup(8);
+    await expect(merge(9, await listed(0), { timestampMs: 1.5 })).rejects.toMatchObject({ code: "LS_INTERNAL" });
+    expect(await listed(9)).toEqual([]);
+  });
+
   test("connections that break are taken up again", async () => {
     const { counter, store, merge, list: listed } = await setup(50, 400);
     store.arm({ operation: "open", fault: { kind: "drop", afterBytes: 5000 }, times: 6 });

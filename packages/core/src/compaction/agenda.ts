@@ -74,7 +74,7 @@ function mergeEntry({ memory, nowMs }: AgendaQuestion, { level, intervalMs }: Me
   const first = plan.status === "merge" ? plan.files[0] : undefined;
   if (plan.status !== "merge" || first === undefined) return undefined;
   const dueMs = windowEnd(agedFrom(first.createdAt, memory.lastMs(level), nowMs), intervalMs) + spread(memory, intervalMs);
-  return { atMs: Math.max(dueMs, memory.notBeforeMs("write")), task: { kind: "merge", level, files: plan.files } };
+  return { atMs: Math.max(dueMs, memory.notBeforeMs("merge")), task: { kind: "merge", level, files: plan.files } };
 }
 
 function snapshotEntry(question: AgendaQuestion, isBlocked: boolean): Entry | undefined {
@@ -92,7 +92,7 @@ function snapshotEntry(question: AgendaQuestion, isBlocked: boolean): Entry | un
     isLocal,
     databaseBytes,
   });
-  const notBeforeMs = memory.notBeforeMs("write");
+  const notBeforeMs = memory.notBeforeMs("snapshot");
   switch (plan.status) {
     case "nothing-new":
       return undefined;
@@ -118,7 +118,7 @@ function* retentionEntries({ inventory, settings, memory, nowMs }: AgendaQuestio
 function retentionEntry(memory: KeepingMemory, of: "l0" | "history", plan: RetentionPlan, paceMs: number, nowMs: number): Entry | undefined {
   const dueMs = plan.files.length > 0 ? nowMs : plan.atMs;
   if (dueMs === undefined) return undefined;
-  const atMs = Math.max(dueMs, memory.lastMs(of) + paceMs, memory.notBeforeMs("delete"));
+  const atMs = Math.max(dueMs, memory.lastMs(of) + paceMs, memory.notBeforeMs("retention"));
   return { atMs, task: plan.files.length > 0 ? { kind: "retention", of, files: plan.files } : undefined };
 }
 

@@ -5,6 +5,9 @@ import { fileKey } from "../restore/plan.js";
 /** What was done last: writing a level (9 = a snapshot), or a pass of deletions. */
 export type KeepingMark = number | "l0" | "history";
 
+/** Kinds of work, each of which waits out its own failures. */
+export type KeepingKind = "merge" | "snapshot" | "retention";
+
 /** What this process knows about keeping one destination beyond its listing. */
 export class KeepingMemory {
   /** When this process came to know the destination, ms; never in the future. */
@@ -14,7 +17,7 @@ export class KeepingMemory {
   /** A snapshot is to be taken without regard to the interval. */
   wantsSnapshot = false;
   readonly #lastMs: Map<KeepingMark, number> = new Map();
-  readonly #notBeforeMs: Map<"write" | "delete", number> = new Map();
+  readonly #notBeforeMs: Map<KeepingKind, number> = new Map();
   readonly #damaged: Map<string, string> = new Map();
 
   constructor(seenMs: number, jitter: number) {
@@ -43,11 +46,11 @@ export class KeepingMemory {
   }
 
   /** Nothing of that kind before this moment, ms: the last attempt failed. */
-  notBeforeMs(kind: "write" | "delete"): number {
+  notBeforeMs(kind: KeepingKind): number {
     return this.#notBeforeMs.get(kind) ?? Number.NEGATIVE_INFINITY;
   }
 
-  holdOff(kind: "write" | "delete", untilMs: number): void {
+  holdOff(kind: KeepingKind, untilMs: number): void {
     this.#notBeforeMs.set(kind, untilMs);
   }
 

@@ -54,6 +54,8 @@ export async function mergeFiles(options: MergeOptions): Promise<MergeOutcome> {
       if (cause instanceof ShortFile) return { status: "damaged", files: [damaged(cause.file, cause.message)] };
       const files = await findDamaged(options);
       if (files.length > 0) return { status: "damaged", files };
+      // Sound files, and a merge that was refused before it began: none of them is to blame.
+      if (isLTXError(cause, "LTX_INVALID")) throw new LSError("LS_INTERNAL", `a merge of sound files was refused: ${cause.message}`, { cause });
       if (attempt === ATTEMPTS)
         return { status: "damaged", files: options.files.map((file) => damaged(file, `does not fit with the others: ${cause.message}`)) };
       readLocal = undefined;

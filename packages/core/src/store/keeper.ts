@@ -61,7 +61,7 @@ export class Keeper implements DestinationObserver, Due {
   #doing: { readonly work: KeepingWork; readonly sinceMs: number } | undefined;
   #nextMs: number | undefined;
   #verifyAtMs: number = Number.POSITIVE_INFINITY;
-  readonly #failures: Record<"write" | "delete", number> = { write: 0, delete: 0 };
+  readonly #failures: Record<KeepingWork, number> = { merge: 0, snapshot: 0, retention: 0, verify: 0 };
   #lastError: { readonly error: unknown; readonly atMs: number } | undefined;
   #isAppendOnly = false;
   #checkedMs: number = Number.NEGATIVE_INFINITY;
@@ -131,7 +131,7 @@ export class Keeper implements DestinationObserver, Due {
       doing: this.#doing === undefined ? undefined : { work: this.#doing.work, since: new Date(this.#doing.sinceMs) },
       nextAt: this.#nextMs === undefined ? undefined : new Date(this.#nextMs),
       lastError: this.#lastError === undefined ? undefined : { ...reportOf(this.#lastError.error), at: new Date(this.#lastError.atMs) },
-      failures: Math.max(this.#failures.write, this.#failures.delete),
+      failures: Math.max(...Object.values(this.#failures)),
       isAppendOnly: this.#isAppendOnly,
     };
   }
@@ -141,9 +141,13 @@ export class Keeper implements DestinationObserver, Due {
   async #work(signal: AbortSignal): Promise<void> {
     while (!signal.aborted && this.#hasWork()) {
       const { healthy, ailing } = this.#options.lanes;
-      const lane = this.#failures.write + this.#failures.delete > 0 ? ailing : healthy;
+      const lane = this.#isAiling ? ailing : healthy;
       await lane.run(() => this.#doNext(signal));
     }
+  }
+
+  get #isAiling(): boolean {
+    return Object.values(this.#failures).some((failures) => failures > 0);
   }
 
   /** Whether something is due now; if not, sets the alarm for what comes next. */
@@ -201,7 +205,7 @@ export class Keeper implements DestinationObserver, Due {
         const { plan } = task;
         if (plan.status !== "merge") throw new LSError("LS_LTX_CORRUPTED", "what the destination holds does not add up to its newest state");
         const newestMs = plan.files.at(-1)?.createdAt.getTime() ?? 0;
-        return this.#merge(task, SNAPSHOT_LEVEL, plan.files, Math.max(this.#options.clock.now(), newestMs), signal);
+        return this.#merge(task, SNAPSHOT_LEVEL, plan.files, Math.max(Math.round(this.#options.clock.now()), newestMs), signal);
       }
       case "retention":
         return this.#delete(task.of, task.files, signal);
@@ -255,7 +259,7 @@ export class Keeper implements DestinationObserver, Due {
     if (isAppendOnly) {
       if (!this.#isAppendOnly) events.emit({ type: "append-only" });
       this.#isAppendOnly = true;
-      this.#memory?.holdOff("delete", clock.now() + APPEND_ONLY_RETRY_MS);
+      this.#memory?.holdOff("retention", clock.now() + APPEND_ONLY_RETRY_MS);
       return;
     }
     if (failures.length > 0) {
@@ -278,28 +282,26 @@ export class Keeper implements DestinationObserver, Due {
     }
     if (remaining.length === 0) return;
     for (const file of remaining) this.#inventory?.add(file);
-    this.#memory?.holdOff("delete", clock.now() + APPEND_ONLY_RETRY_MS);
+    this.#memory?.holdOff("retention", clock.now() + APPEND_ONLY_RETRY_MS);
     events.emit({ type: "retention-ineffective", files: remaining.length });
   }
 
   #succeeded(work: KeepingWork): void {
-    const kind = kindOf(work);
-    const failures = this.#failures[kind];
+    const failures = this.#failures[work];
     if (failures === 0) return;
-    this.#failures[kind] = 0;
-    if (this.#failures.write + this.#failures.delete === 0) this.#lastError = undefined;
+    this.#failures[work] = 0;
+    if (!this.#isAiling) this.#lastError = undefined;
     this.#options.events.emit({ type: "keeping-recovered", failures });
   }
 
   #failed(work: KeepingWork, error: unknown): void {
     const { clock, events } = this.#options;
     const nowMs = clock.now();
-    const kind = kindOf(work);
-    const failures = ++this.#failures[kind];
+    const failures = ++this.#failures[work];
     const retryable = isLSError(error) && error.retryable;
     const nextRetryMs = nowMs + retryDelayMs({ failures, retryable, baseMs: RETRY_BASE_MS, random: Math.random() });
-    this.#memory?.holdOff(kind, nextRetryMs);
     if (work === "verify") this.#verifyAtMs = nextRetryMs;
+    else this.#memory?.holdOff(work, nextRetryMs);
     this.#lastError = { error, atMs: nowMs };
     events.emit({ type: "keeping-failed", work, error: reportOf(error), failures, nextRetryAt: new Date(nextRetryMs) });
   }
@@ -308,10 +310,6 @@ export class Keeper implements DestinationObserver, Due {
     this.#nextMs = atMs;
     this.#options.scheduler.set(this, atMs);
   }
-}
-
-function kindOf(work: KeepingWork): "write" | "delete" {
-  return work === "retention" ? "delete" : "write";
 }
 
 function sameTask(next: KeepingTask | "verify" | undefined, task: KeepingTask): boolean {
