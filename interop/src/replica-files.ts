@@ -1,4 +1,4 @@
-import { createReadStream, readdirSync } from "node:fs";
+import { createReadStream, existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseLTXFilename, verifyLTX } from "@ls/ltx";
 
@@ -22,4 +22,13 @@ export async function levelZero(replicaPath: string): Promise<ReplicaFile[]> {
     files.push({ txid: range.maxTXID, pages: pageCount, commit: header.commit, size });
   }
   return files;
+}
+
+/** Highest TXID among the LTX files of a directory, by their names; 0n = there is none. */
+export function highestTXID(directory: string): bigint {
+  if (!existsSync(directory)) return 0n;
+  return readdirSync(directory).reduce((highest, name) => {
+    const { maxTXID } = parseLTXFilename(name) ?? { maxTXID: 0n };
+    return maxTXID > highest ? maxTXID : highest;
+  }, 0n);
 }

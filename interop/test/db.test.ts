@@ -1,10 +1,10 @@
-import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { FileReplicaClient } from "@ls/backend-file";
 import { DB, type DBEvent, type DBOptions, isLSError, LSError, Replica, type ReplicaClient } from "@ls/core";
 import { restore } from "@ls/core/restore";
-import { censusDifference, FaultStore, MemoryClient, RequestCounter, takeCensus, tempDir, withDeadline } from "@ls/testkit";
+import { censusDifference, FaultStore, MemoryClient, RequestCounter, type TempDir, takeCensus, tempDir, withDeadline } from "@ls/testkit";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 
@@ -472,32 +472,104 @@ describe("ensureExists()", () => {
     expect(existsSync(dir.file(".app.db-litestream"))).toBe(false);
   });
 
-  it("does not mind what a lost database left in the meta directory", async () => {
-    using dir = tempDir();
-    const store = new FaultStore(new MemoryClient());
+  /** A database that was lost when `rows` were staged, one file each, behind what is durable. */
+  async function lose(dir: TempDir, store: FaultStore, rows: readonly string[], durable: readonly string[]): Promise<void> {
     const path = dir.file("app.db");
     const app = application(path);
-    insert(app, "durable");
-    {
-      await using setup = database(path, store, { shutdownTimeoutMs: 100 });
-      await setup.db.open();
-      await setup.db.syncAndWait();
-      store.arm({ operation: "write", fault: { kind: "hang" } });
-      insert(app, "staged only");
+    for (const row of durable) insert(app, row);
+    await using setup = database(path, store, { shutdownTimeoutMs: 100 });
+    await setup.db.open();
+    if (durable.length > 0) await setup.db.syncAndWait();
+    store.arm({ operation: "write", fault: { kind: "hang" } });
+    for (const row of rows) {
+      insert(app, row);
       await setup.db.sync();
-      await expect(setup.db.close()).rejects.toMatchObject({ code: "LS_NOT_DURABLE" });
     }
+    await expect(setup.db.close()).rejects.toMatchObject({ code: "LS_NOT_DURABLE" });
     app.close();
     store.heal();
     dir.remove("app.db", "app.db-wal", "app.db-shm");
+  }
+
+  it.each([
+    ["some of it is at the destination", ["durable"]],
+    ["nothing is at the destination", []],
+  ])("loses nothing that a lost database left in the meta directory: %s", async (_, durable) => {
+    using dir = tempDir();
+    const store = new FaultStore(new MemoryClient());
+    const path = dir.file("app.db");
+    await lose(dir, store, ["first", "second", "third"], durable);
     await using setup = database(path, store);
     expect(await setup.db.ensureExists()).toBe("restored");
-    expect(setup.of("warning")).toMatchObject([{ code: "LS_NOT_DURABLE" }]);
+    expect(setup.of("warning")).toEqual([]);
+    expect(setup.of("uploaded").length).toBeGreaterThan(2);
     const again = application(path);
+    expect(again.prepare("SELECT body FROM note ORDER BY id").pluck().all()).toEqual([...durable, "first", "second", "third"]);
     await setup.db.open();
     insert(again, "new");
     await setup.db.syncAndWait();
-    expect(await bodies(store, dir.file("out.db"))).toEqual(["durable", "new"]);
+    expect(setup.of("adopted")).toEqual([]);
+    expect(await bodies(store, dir.file("out.db"))).toEqual([...durable, "first", "second", "third", "new"]);
     again.close();
+  });
+
+  it.each(["list", "write"] as const)("restores nothing and touches nothing while a %s fails, and goes on afterwards", async (operation) => {
+    using dir = tempDir();
+    const store = new FaultStore(new MemoryClient());
+    const path = dir.file("app.db");
+    await lose(dir, store, ["first", "second"], ["durable"]);
+    const left = readdirSync(dir.file(".app.db-litestream/ltx/0"));
+    const error = new LSError("LS_STORAGE_DENIED", "403");
+    store.arm({ operation, after: 1, fault: { kind: "fail", error } });
+    await using setup = database(path, store);
+    await expect(setup.db.ensureExists()).rejects.toBe(error);
+    expect(existsSync(path)).toBe(false);
+    expect(readdirSync(dir.file(".app.db-litestream/ltx/0"))).toEqual(left);
+    store.heal();
+    expect(await setup.db.ensureExists()).toBe("restored");
+    expect(await bodies(store, dir.file("out.db"))).toEqual(["durable", "first", "second"]);
+  });
+
+  it("moves aside what does not continue the destination, and says where", async () => {
+    using dir = tempDir();
+    const store = new FaultStore(new MemoryClient());
+    const path = dir.file("app.db");
+    await lose(dir, store, ["first", "second", "third"], ["durable"]);
+    const staged = dir.file(".app.db-litestream/ltx/0");
+    const [, , , last = ""] = readdirSync(staged).sort();
+    const bytes = readFileSync(`${staged}/${last}`);
+    // The second of the three is damaged, so nothing from there on can be sent.
+    truncateSync(`${staged}/${readdirSync(staged).sort()[2]}`, 200);
+    await using setup = database(path, store);
+    expect(await setup.db.ensureExists()).toBe("restored");
+    expect(await bodies(store, dir.file("out.db"))).toEqual(["durable", "first"]);
+    expect(setup.of("warning").map(({ code }) => code)).toEqual(["LS_LTX_CORRUPTED", "LS_NOT_DURABLE"]);
+    const parent = dir.file(".app.db-litestream/ls/set-aside");
+    const [aside = ""] = readdirSync(parent);
+    expect(setup.of("warning")[1]?.message).toContain(`${parent}/${aside}`);
+    expect(readFileSync(`${parent}/${aside}/${last}`).equals(bytes)).toBe(true);
+    expect(readdirSync(staged)).toEqual([]);
+  });
+
+  it("leaves everything alone when the destination went another way meanwhile", async () => {
+    using dir = tempDir();
+    using other = tempDir();
+    const store = new FaultStore(new MemoryClient());
+    await lose(dir, store, ["ours"], ["durable"]);
+    {
+      await using theirs = database(other.file("app.db"), store);
+      await theirs.db.ensureExists();
+      const app = application(other.file("app.db"));
+      insert(app, "theirs");
+      await theirs.db.open();
+      await theirs.db.syncAndWait();
+      app.close();
+    }
+    const left = readdirSync(dir.file(".app.db-litestream/ltx/0"));
+    await using setup = database(dir.file("app.db"), store);
+    await expect(setup.db.ensureExists()).rejects.toMatchObject({ code: "LS_CONFLICT" });
+    expect(existsSync(dir.file("app.db"))).toBe(false);
+    expect(readdirSync(dir.file(".app.db-litestream/ltx/0"))).toEqual(left);
+    expect(await bodies(store, dir.file("out.db"))).toEqual(["durable", "theirs"]);
   });
 });

@@ -1,23 +1,14 @@
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseLTXFilename } from "@ls/ltx";
 import { type DatabaseModel, modelOfLive, Replicator, tempDir, UpstreamDaemon, upstreamOrSkip, Writer, waitFor } from "@ls/testkit";
 import { describe, expect, it } from "vitest";
 import { judge } from "../src/judge.js";
+import { highestTXID } from "../src/replica-files.js";
 import { byUpstream, byUs } from "../src/restores.js";
 import { cutOf } from "../src/upstream-writes.js";
 
 const upstream = upstreamOrSkip();
-
-/** Highest TXID of a level of a replica directory; 0n = no file. */
-function highestTXID(replicaPath: string, level: number): bigint {
-  const directory = join(replicaPath, "ltx", String(level));
-  if (!existsSync(directory)) return 0n;
-  return readdirSync(directory).reduce((highest, name) => {
-    const { maxTXID } = parseLTXFilename(name) ?? { maxTXID: 0n };
-    return maxTXID > highest ? maxTXID : highest;
-  }, 0n);
-}
 
 describe.skipIf(upstream === undefined)("upstream compacts what we wrote", () => {
   const binary = upstream ?? "";
@@ -39,7 +30,7 @@ describe.skipIf(upstream === undefined)("upstream compacts what we wrote", () =>
       await replicator.syncAndWait();
       await replicator.close();
     }
-    const ours = highestTXID(replicaPath, 0);
+    const ours = highestTXID(join(replicaPath, "ltx", "0"));
     const models = new Map<bigint, DatabaseModel>();
     {
       const levels = { levelIntervals: ["1s", "2s"], snapshotInterval: "2s" };
@@ -47,11 +38,16 @@ describe.skipIf(upstream === undefined)("upstream compacts what we wrote", () =>
       await writer.step(1);
       const { txid, model } = await cutOf(daemon, path);
       models.set(txid, model);
-      await waitFor("compaction of our files by upstream", 30_000, () => [1, 9].every((level) => highestTXID(replicaPath, level) >= txid), 100);
+      await waitFor(
+        "compaction of our files by upstream",
+        30_000,
+        () => [1, 9].every((level) => highestTXID(join(replicaPath, "ltx", String(level))) >= txid),
+        100,
+      );
       await daemon.stop();
     }
     // What is left of ours is only what upstream made of it; the newest level 0 file stays, as its retention leaves it.
-    const newest = highestTXID(replicaPath, 0);
+    const newest = highestTXID(join(replicaPath, "ltx", "0"));
     for (const name of readdirSync(join(replicaPath, "ltx", "0"))) {
       if ((parseLTXFilename(name)?.maxTXID ?? newest) < newest) rmSync(join(replicaPath, "ltx", "0", name));
     }

@@ -63,7 +63,7 @@ export function firstDifference(path: string, model: DatabaseModel): string | un
   }
 }
 
-/** `undefined` when `PRAGMA integrity_check` says ok, else its first rows. The file is opened read-only and immutable content is assumed. */
+/** `undefined` when `PRAGMA integrity_check` says ok, else its first rows. */
 export function integrityProblem(path: string): string | undefined {
   const db = new Database(path, { readonly: true, timeout: 10_000 });
   try {

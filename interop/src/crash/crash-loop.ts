@@ -16,7 +16,7 @@ import {
 } from "@ls/testkit";
 import type { RestoreOne } from "../judge.js";
 import { committedIn } from "../ledger.js";
-import { DOWNTIMES, type Downtime, type Home, homeIn, keepCopy, sufferDowntime } from "./downtime.js";
+import { copyIsBehind, DOWNTIMES, type Downtime, type Home, homeIn, keepCopy, sufferDowntime } from "./downtime.js";
 import { type KillPlan, MOMENTS, type Moment, momentsOf, planKill } from "./kills.js";
 
 /** Something that `syncAndWait()` promised: at this TXID at least these transactions, or exactly this state. */
@@ -86,11 +86,12 @@ class CrashLoop {
   #home: Home;
   #pageSize = 4096;
   #acknowledged: Acknowledged[] = [];
-  /** How many promises existed when the kept copy was made; -1 = no copy. */
-  #keptAt = -1;
+  #hasCopy = false;
   /** What a lost database must come back with at least: the newest promise, unless an older history took over since. */
   #floor = 0;
   #downtime: Downtime = "nothing";
+  /** An old copy lies there with its meta directory, and no run has continued above the destination yet. */
+  #behind = false;
   #where = "";
 
   constructor(options: CrashOptions) {
@@ -106,7 +107,8 @@ class CrashLoop {
     this.#home = homeIn(directory);
     this.#pageSize = PAGE_SIZES[life % PAGE_SIZES.length] ?? 4096;
     this.#acknowledged = [];
-    this.#keptAt = -1;
+    this.#hasCopy = false;
+    this.#behind = false;
     this.#floor = 0;
     this.#downtime = "nothing";
     await using writer = await this.#startWriter();
@@ -163,11 +165,13 @@ class CrashLoop {
     rmSync(writerPhases, { force: true });
     const db = { host: HOSTS[round % HOSTS.length] ?? "worker", minCheckpointPages: 10 };
     const settings: ReplicatorOptions = { path: this.#home.path, replicaPath: this.#home.replicaPath, replica: { syncIntervalMs: 50 }, db };
-    const isOldCopy = this.#downtime === "old copy with its meta directory";
-    if (isOldCopy) await this.#expectDestinationAhead(settings);
+    if (this.#downtime === "old copy with its meta directory") {
+      await this.#expectDestinationAhead(settings);
+      this.#behind = true;
+    }
     await using replicator = new Replicator({
       ...settings,
-      db: { ...db, ...(isOldCopy ? { onDestinationAhead: "continue" } : {}) },
+      db: { ...db, ...(this.#behind ? { onDestinationAhead: "continue" } : {}) },
       phasePath: replicatorPhases,
       ...(kill.replicatorAt === undefined ? {} : { killAt: kill.replicatorAt }),
     });
@@ -203,6 +207,7 @@ class CrashLoop {
     await replicator.open();
     const committed = committedIn(this.#home.path);
     const txid = await replicator.syncAndWait();
+    this.#behind = false;
     const promise = { txid, committed, model: modelOfLive(this.#home.path) };
     this.#promise(promise);
     await this.#check(promise, this.#rounds % 4 === 0);
@@ -269,18 +274,19 @@ class CrashLoop {
 
   async #chooseDowntime(): Promise<void> {
     let downtime: Downtime = this.#acknowledged.length === 0 ? "nothing" : this.#random.pick(DOWNTIMES);
-    // An old copy must be older than something acknowledged since.
-    if (downtime.startsWith("old copy") && (this.#keptAt < 0 || this.#acknowledged.length <= this.#keptAt + 1)) downtime = "nothing";
-    if (downtime === "nothing" && this.#keptAt < 0 && this.#acknowledged.length > 0) {
+    if (downtime.startsWith("old copy") && !(this.#hasCopy && copyIsBehind(this.#home))) downtime = "nothing";
+    if (downtime === "nothing" && !this.#hasCopy && this.#acknowledged.length > 0) {
       keepCopy(this.#home);
-      this.#keptAt = this.#acknowledged.length;
+      this.#hasCopy = true;
     }
     this.#downtime = downtime;
     await sufferDowntime(this.#home, downtime, this.#random);
     if (downtime.startsWith("old copy")) {
-      this.#keptAt = -1;
+      this.#hasCopy = false;
       this.#floor = 0;
     }
+    // Without its meta directory a database has no position that could be behind.
+    if (["lost meta directory", "lost database and meta directory", "old copy alone"].includes(downtime)) this.#behind = false;
   }
 
   #startWriter(phasePath?: string): Promise<Writer> {

@@ -1,6 +1,7 @@
 import { cpSync, existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type Action, type Random, Writer } from "@ls/testkit";
+import { highestTXID } from "../replica-files.js";
 
 /** What happens to the database while nobody replicates it. */
 export const DOWNTIMES = [
@@ -42,6 +43,12 @@ export function keepCopy(home: Home): void {
   rmSync(home.keptPath, { recursive: true, force: true });
   copyDatabase(home.path, join(home.keptPath, "a.db"));
   cpSync(home.metaPath, join(home.keptPath, "meta"), { recursive: true, preserveTimestamps: true });
+}
+
+/** Whether the kept copy has a position of its own, and the destination is above it. */
+export function copyIsBehind(home: Home): boolean {
+  const kept = highestTXID(join(home.keptPath, "meta", "ltx", "0"));
+  return kept > 0n && kept < highestTXID(join(home.replicaPath, "ltx", "0"));
 }
 
 /** Does to the files what the downtime says; only while no process has them open. */

@@ -78,11 +78,12 @@ describe("Uploader", () => {
     const made = setup();
     made.uploader.enqueue(made.staged(4n));
     made.uploader.start(3n, [made.staged(5n), made.staged(6n)]);
-    expect(made.uploader.pending.map((file) => file.txid)).toEqual([4n]);
+    expect(made.uploader.status.pendingFiles).toBe(1);
+    expect(made.uploader.pending.first?.txid).toBe(4n);
     await made.uploader.waitFor(4n);
     await made.uploader.pause();
     made.uploader.start(4n, [made.staged(7n)]);
-    expect(made.uploader.pending).toEqual([]);
+    expect(made.uploader.status).toMatchObject({ pendingFiles: 0, pendingBytes: 0 });
   });
 
   it("takes its own earlier attempt, whose answer was lost, for a success without sending it again", async () => {
@@ -174,7 +175,7 @@ describe("Uploader", () => {
     made.uploader.enqueue(made.staged(1n));
     await until("the attempt", () => made.destination.log.length === 1);
     await made.uploader.pause();
-    expect(made.uploader.pending).toHaveLength(1);
+    expect(made.uploader.status.pendingFiles).toBe(1);
     made.uploader.resume();
     await made.uploader.waitFor(1n);
     expect(made.destination.log).toEqual(["write 1", "read 1", "write 1"]);
@@ -190,6 +191,37 @@ describe("Uploader", () => {
     expect(await superseded).toBe(false);
     const stopped = made.uploader.waitFor(9n);
     await Promise.all([expect(stopped).rejects.toThrow("over"), made.uploader.stop(new Error("over"))]);
+  });
+
+  it("looks at each file of a long backlog a few times only, also when its status is asked for each time", async () => {
+    const made = setup();
+    const { path, size } = made.staged(1n);
+    const count = 400;
+    let looks = 0;
+    const look = <T>(value: T): T => {
+      looks++;
+      return value;
+    };
+    const backlog = Array.from({ length: count }, (_, i): StagedFile => {
+      const txid = BigInt(i + 1);
+      return {
+        get txid() {
+          return look(txid);
+        },
+        get size() {
+          return look(size);
+        },
+        path,
+        timestampMs: 0,
+        oldestCommitMs: 0,
+      };
+    });
+    made.uploader.start(0n, backlog);
+    for (let i = 1; i <= count; i++) {
+      await made.uploader.waitFor(BigInt(i));
+      expect(made.uploader.status.pendingBytes).toBe(made.uploader.status.pendingFiles * size);
+    }
+    expect(looks).toBeLessThan(30 * count);
   });
 
   it("whatever fails, every file arrives once, in order, and equal", async () => {

@@ -197,10 +197,12 @@ export class DB {
 
   /**
    * Restores the newest state from the destination if the database does not exist. Call it before `open()`, and before the application opens
-   * the database. The first cut afterwards continues the destination's history and holds only what changed since.
+   * the database. What a lost database left staged in its meta directory, and the destination lacks, is uploaded first, so nothing of it is lost.
+   * The first cut afterwards continues the destination's history and holds only what changed since.
    * @returns `"present"`: there is a database already, nothing was done. `"restored"`: it passed a quick integrity check.
    * `"no-backup"`: the destination answered that it holds nothing; any failure to find out is thrown instead.
-   * @throws LSError as `restore()` of `@ls/core/restore`, `LS_LOCKED`, `LS_DRIVER_REQUIRED`.
+   * @throws LSError as `restore()` of `@ls/core/restore`, `LS_LOCKED`, `LS_DRIVER_REQUIRED`; `LS_CONFLICT` when what was left staged and the
+   * destination went apart.
    */
   async ensureExists({ signal }: CallOptions = {}): Promise<EnsureExistsResult> {
     signal?.throwIfAborted();

@@ -1,5 +1,4 @@
-import { rmSync, statSync } from "node:fs";
-import type { TXID } from "@ls/ltx";
+import { statSync } from "node:fs";
 import { FileOutput } from "../restore/file-output.js";
 import { checkIntegrity } from "../restore/integrity.js";
 import { restoreTo } from "../restore/restore-to.js";
@@ -7,6 +6,7 @@ import { identify } from "../sqlite/borrowed-files.js";
 import type { SQLiteDriver } from "../sqlite/driver.js";
 import type { EventSink } from "./events.js";
 import { HashingSink, teeSinks } from "./hashing-sink.js";
+import { forgetLeftBehind, uploadLeftBehind } from "./left-behind.js";
 import { DatabaseLock } from "./lock.js";
 import { MetaDirectory } from "./meta-directory.js";
 import type { ResolvedDBOptions } from "./options.js";
@@ -30,28 +30,38 @@ export interface EnsureExistsContext {
 /**
  * Restores a database that does not exist, and leaves position and page table beside it: the next cut continues the destination.
  *
- * Order matters. What an earlier database of that name left in the meta directory is forgotten only when the new one is complete and
- * checked, and before it gets its name; the page table comes last. A process that dies in between leaves no database, or one without a
- * position, which is compared with the destination when it is attached.
+ * Order matters. What an earlier database of that name left in the meta directory and never reached the destination is uploaded first, so that
+ * the newest state holds it. It is forgotten only when the new database is complete and checked, and before that gets its name; the page table
+ * comes last. A process that dies in between leaves no database, or one without a position, which is compared with the destination when it
+ * is attached.
  */
 export async function ensureExists({ options, driver, events, signal }: EnsureExistsContext): Promise<EnsureExistsResult> {
   const { settings, replica } = options;
   const { path } = settings;
   const { client } = replica;
-  if (statSync(path, { throwIfNoEntry: false }) !== undefined) return "present";
-  const remote = await remotePosition(client, { patient: true, signal });
-  if (remote.txid === 0n) return "no-backup";
+  if (isThere(path)) return "present";
+  let remote = await remotePosition(client, { patient: true, signal });
+  const meta = new MetaDirectory(settings.metaPath, { mode: RESTORED_MODE, uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 });
+  if (remote.txid === 0n && !meta.hasStaged()) return "no-backup";
 
   const sqlite = driver();
-  const meta = new MetaDirectory(settings.metaPath, { mode: RESTORED_MODE, uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 });
-  const output = new FileOutput(path, (temp) => {
-    checkIntegrity((file) => sqlite.open(file, { readonly: true }), temp, "quick");
-    forgetEarlierDatabase(meta, remote.txid, events);
-  });
   meta.create();
   const lock = DatabaseLock.acquire(sqlite, meta.lockPath, meta.owner);
   try {
+    // Whoever held the lock until now may have done all of this.
+    if (isThere(path)) return "present";
     meta.sweepTemp();
+    const context = { path, client, meta, events, signal };
+    const leftBehind = await uploadLeftBehind(context, remote.txid);
+    if (leftBehind.uploaded > 0) remote = await remotePosition(client, { patient: true, signal });
+    if (remote.txid === 0n) {
+      forgetLeftBehind(context, leftBehind);
+      return "no-backup";
+    }
+    const output = new FileOutput(path, (temp) => {
+      checkIntegrity((file) => sqlite.open(file, { readonly: true }), temp, "quick");
+      forgetLeftBehind(context, leftBehind);
+    });
     const hashes = new HashingSink();
     const result = await restoreTo(client, teeSinks(output, hashes), { signal });
     for (const { level, minTXID, maxTXID, reason } of result.damaged) {
@@ -70,13 +80,6 @@ export async function ensureExists({ options, driver, events, signal }: EnsureEx
   }
 }
 
-function forgetEarlierDatabase(meta: MetaDirectory, remoteTXID: TXID, events: EventSink): void {
-  const staged = meta.listStaged();
-  const lost = staged.filter(({ txid }) => txid > remoteTXID);
-  if (lost.length > 0) {
-    const message = `the earlier database of this name left ${lost.length} files from TXID ${lost[0]?.txid} on that never reached the destination; they are dropped`;
-    events.emit({ type: "warning", code: "LS_NOT_DURABLE", message });
-  }
-  for (const { txid } of staged) meta.removeStaged(txid);
-  rmSync(meta.pageTablePath, { force: true });
+function isThere(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }

@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, readdirSync, statSync, unlinkSync } from "node:fs";
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, unlinkSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { formatLTXFilename, parseLTXFilename, type TXID } from "@ls/ltx";
 import { AtomicFileWriter, attempt, type FileOwner, fsyncDirectory, giveOwner, TEMP_SUFFIX } from "./atomic-file.js";
@@ -91,6 +91,34 @@ export class MetaDirectory {
     const path = this.stagedFile(txid);
     if (statSync(path, { throwIfNoEntry: false }) === undefined) return;
     attempt("delete", path, () => unlinkSync(path));
+  }
+
+  /**
+   * Moves level-0 files out of the way, for whoever wants to look at them: nothing reads or deletes them any more.
+   * @returns the directory that holds them.
+   */
+  setAside(txids: readonly TXID[]): string {
+    const parent = join(this.ownPath, "set-aside");
+    this.#makeDirectory(parent);
+    // Colons are not allowed in names everywhere.
+    const prefix = join(parent, `${new Date().toISOString().replaceAll(":", "")}-`);
+    const directory = attempt("create", prefix, () => mkdtempSync(prefix));
+    giveOwner(directory, 0o700, this.owner);
+    for (const txid of txids) {
+      const from = this.stagedFile(txid);
+      attempt("move", from, () => renameSync(from, join(directory, basename(from))));
+    }
+    for (const changed of [directory, parent, this.stagedPath]) fsyncDirectory(changed);
+    return directory;
+  }
+
+  removePageTable(): void {
+    attempt("delete", this.pageTablePath, () => rmSync(this.pageTablePath, { force: true }));
+  }
+
+  /** Whether there is any level-0 file; also before the directory is made. */
+  hasStaged(): boolean {
+    return statSync(this.stagedPath, { throwIfNoEntry: false })?.isDirectory() === true && this.listStaged().length > 0;
   }
 
   #makeDirectory(path: string): void {

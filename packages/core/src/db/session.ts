@@ -116,7 +116,7 @@ export class Session {
         signal,
         upload: async (remoteTXID, staged) => {
           this.#uploader.start(remoteTXID, staged);
-          const last = this.#uploader.pending.at(-1);
+          const last = this.#uploader.pending.last;
           if (last !== undefined) await this.#uploader.waitFor(last.txid, signal);
           await this.#uploader.pause();
         },
@@ -252,7 +252,7 @@ export class Session {
       try {
         return await this.#cut(signal);
       } catch (error) {
-        const oldest = this.#uploader.pending[0];
+        const oldest = this.#uploader.pending.first;
         if (this.#pausedBy !== "staged-full" || oldest === undefined || !isLSError(error, "LS_STORAGE_UNAVAILABLE")) throw error;
         if (!(await this.#uploader.waitFor(oldest.txid, signal))) return undefined;
       }
@@ -260,7 +260,7 @@ export class Session {
   }
 
   #lagMs(nowMs: number): number | undefined {
-    const oldest = Math.min(this.#uploader.pending[0]?.oldestCommitMs ?? Infinity, this.#dirtySinceMs ?? Infinity);
+    const oldest = Math.min(this.#uploader.pending.first?.oldestCommitMs ?? Infinity, this.#dirtySinceMs ?? Infinity);
     if (oldest !== Infinity) return Math.max(0, nowMs - oldest);
     return this.#attachLoop.state.kind === "attached" ? 0 : undefined;
   }
@@ -311,7 +311,7 @@ export class Session {
   }
 
   #firstMissing(uncut: boolean): TXID | undefined {
-    return this.#uploader.pending[0]?.txid ?? (uncut ? this.#localTXID + 1n : undefined);
+    return this.#uploader.pending.first?.txid ?? (uncut ? this.#localTXID + 1n : undefined);
   }
 
   #endSnapshots(): void {

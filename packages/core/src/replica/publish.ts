@@ -12,7 +12,7 @@ export interface PublishOptions {
 }
 
 /** What lies at the destination under a file's name. */
-type Stored = "absent" | "same" | "different";
+export type Stored = "absent" | "same" | "different";
 
 /**
  * Stores one staged file at the destination; resolves when it is durable there. A file of that name that is there already is compared
@@ -20,12 +20,12 @@ type Stored = "absent" | "same" | "different";
  * @throws LSError `LS_CONFLICT` when another history is there; nothing was changed then. `LS_LTX_MISSING` when the staged file is gone.
  */
 export async function publish(client: ReplicaClient, file: StagedFile, { doubtful, signal }: PublishOptions): Promise<void> {
-  const ref: LTXFileRef = { level: L0_LEVEL, minTXID: file.txid, maxTXID: file.txid };
+  const ref = refOf(file);
   if (!client.capabilities.createOnly) {
     // The service would overwrite: the listing has to do what it cannot.
-    if (await listedAlready(client, ref, signal)) return settle(file, await lookAt(client, ref, file, signal));
+    if (await listedAlready(client, ref, signal)) return settle(file, await lookAt(client, file, signal));
   } else if (doubtful) {
-    const stored = await lookAt(client, ref, file, signal);
+    const stored = await lookAt(client, file, signal);
     if (stored !== "absent") return settle(file, stored);
   }
   let sourceError: unknown;
@@ -43,7 +43,7 @@ export async function publish(client: ReplicaClient, file: StagedFile, { doubtfu
     // A local failure is not the service's, however the client words it.
     if (sourceError !== undefined) throw sourceError;
     if (!isLSError(error, "LS_CONFLICT")) throw error;
-    settle(file, await lookAt(client, ref, file, signal), error);
+    settle(file, await lookAt(client, file, signal), error);
   }
 }
 
@@ -52,8 +52,15 @@ export async function publish(client: ReplicaClient, file: StagedFile, { doubtfu
  * @throws LSError `LS_CONFLICT` when the destination's is another one. A destination that does not have it any more says nothing.
  */
 export async function checkSameHistory(client: ReplicaClient, file: StagedFile, signal: AbortSignal | undefined): Promise<void> {
-  const ref: LTXFileRef = { level: L0_LEVEL, minTXID: file.txid, maxTXID: file.txid };
-  if ((await lookAt(client, ref, file, signal)) === "different") throw conflict(formatLTXFilename(file.txid, file.txid), file.txid);
+  let stored: Stored;
+  try {
+    stored = await lookAt(client, file, signal);
+  } catch (error) {
+    // Ours is gone meanwhile: there is nothing to compare.
+    if (isLSError(error, "LS_LTX_MISSING")) return;
+    throw error;
+  }
+  if (stored === "different") throw conflict(formatLTXFilename(file.txid, file.txid), file.txid);
 }
 
 function settle(file: StagedFile, stored: Stored, cause?: unknown): void {
@@ -82,13 +89,21 @@ async function listedAlready(client: ReplicaClient, ref: LTXFileRef, signal: Abo
   return false;
 }
 
-async function lookAt(client: ReplicaClient, ref: LTXFileRef, file: StagedFile, signal: AbortSignal | undefined): Promise<Stored> {
+function refOf({ txid }: StagedFile): LTXFileRef {
+  return { level: L0_LEVEL, minTXID: txid, maxTXID: txid };
+}
+
+/**
+ * Compares a staged file with the destination's of that name, by size and trailer.
+ * @throws LSError `LS_LTX_MISSING` when the staged file is gone.
+ */
+export async function lookAt(client: ReplicaClient, file: StagedFile, signal: AbortSignal | undefined): Promise<Stored> {
   const ours = await readStagedTrailer(file.path, file.size);
   // One byte more than the trailer: a stored file of another size gives more or fewer bytes, so size and trailer are one request.
   const theirs = new Uint8Array(LTX_TRAILER_SIZE + 1);
   let length = 0;
   try {
-    for await (const chunk of client.openLTXFile(ref, { offset: file.size - LTX_TRAILER_SIZE, size: theirs.length, signal })) {
+    for await (const chunk of client.openLTXFile(refOf(file), { offset: file.size - LTX_TRAILER_SIZE, size: theirs.length, signal })) {
       const fitting = chunk.subarray(0, theirs.length - length);
       theirs.set(fitting, length);
       length += fitting.length;

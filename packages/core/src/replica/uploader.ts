@@ -1,6 +1,7 @@
 import type { TXID } from "@ls/ltx";
 import { continuation } from "../db/attach-decision.js";
 import type { StagedFile } from "../db/protocol.js";
+import { StagedQueue } from "../db/staged-queue.js";
 import { isLSError, LSError } from "../errors.js";
 import type { ReplicaClient } from "../replica-client.js";
 import { Alarm } from "./alarm.js";
@@ -63,7 +64,7 @@ export class Uploader {
   readonly #options: UploaderOptions;
   readonly #waiters: Set<Waiter> = new Set();
   readonly #alarm: Alarm = new Alarm();
-  #pending: StagedFile[] = [];
+  #pending = new StagedQueue();
   #remoteTXID: TXID = 0n;
   #failure: UploadFailure | undefined;
   #doubtfulTXID: TXID | undefined;
@@ -78,12 +79,11 @@ export class Uploader {
   }
 
   get status(): UploaderStatus {
-    const pendingBytes = this.#pending.reduce((sum, file) => sum + file.size, 0);
-    return { remoteTXID: this.#remoteTXID, pendingFiles: this.#pending.length, pendingBytes, failure: this.#failure };
+    return { remoteTXID: this.#remoteTXID, pendingFiles: this.#pending.length, pendingBytes: this.#pending.bytes, failure: this.#failure };
   }
 
-  /** Files that the destination lacks, as far as is known, in TXID order. */
-  get pending(): readonly StagedFile[] {
+  /** The first and the last of the files that the destination lacks, as far as is known. */
+  get pending(): Pick<StagedQueue, "first" | "last"> {
     return this.#pending;
   }
 
@@ -98,10 +98,10 @@ export class Uploader {
    * @param staged what lay on the disk before, in TXID order; what was enqueued since then replaces it from its TXID on.
    */
   start(remoteTXID: TXID, staged: readonly StagedFile[]): void {
-    const files = [...staged];
-    for (const file of this.#pending) append(files, file);
+    const files = new StagedQueue(staged);
+    for (const file of this.#pending.toArray()) append(files, file);
     this.#remoteTXID = remoteTXID;
-    this.#pending = [...continuation(files, remoteTXID)];
+    this.#pending = new StagedQueue(continuation(files.toArray(), remoteTXID));
     this.#failure = undefined;
     this.#started = true;
     this.#settle("superseded", () => true);
@@ -185,7 +185,7 @@ export class Uploader {
   }
 
   async #upload(signal: AbortSignal): Promise<void> {
-    for (let file = this.#pending[0]; file !== undefined && !signal.aborted; file = this.#pending[0]) {
+    for (let file = this.#pending.first; file !== undefined && !signal.aborted; file = this.#pending.first) {
       try {
         await publish(this.#options.client, file, { doubtful: this.#doubtfulTXID === file.txid, signal });
       } catch (error) {
@@ -195,7 +195,7 @@ export class Uploader {
           this.#allowed = undefined;
           this.#started = false;
           // What is left on the disk is looked at afresh: a file that is gone must not be asked for again.
-          if (error.code === "LS_LTX_MISSING") this.#pending = [];
+          if (error.code === "LS_LTX_MISSING") this.#pending = new StagedQueue();
           this.#options.hooks.stopped(error);
           this.#settle(error.code === "LS_CONFLICT" ? error : "superseded", () => true);
           return;
@@ -238,8 +238,8 @@ export class Uploader {
   }
 }
 
-function append(files: StagedFile[], file: StagedFile): void {
-  while ((files.at(-1)?.txid ?? 0n) >= file.txid) files.pop();
+function append(files: StagedQueue, file: StagedFile): void {
+  while ((files.last?.txid ?? 0n) >= file.txid) files.pop();
   files.push(file);
 }
 

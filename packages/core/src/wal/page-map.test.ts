@@ -1,64 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { MemoryWAL } from "../../test/memory-wal.js";
 import { isLSError } from "../errors.js";
-import { ChecksumInput, updateChecksum } from "./checksum.js";
-import { frameEnd, frameSize, WAL_FRAME_HEADER_SIZE } from "./frame.js";
-import { decodeWALHeader, WAL_HEADER_SIZE, type WALHeader } from "./header.js";
 import { PageMap } from "./page-map.js";
-import { type ReadAt, startOf, WALReader } from "./reader.js";
+import { startOf, WALReader } from "./reader.js";
 
 const PAGE_SIZE = 512;
 const reader = new WALReader();
-
-interface Frame {
-  readonly pgno: number;
-  readonly commit: number;
-  readonly fill: number;
-}
-
-/** A WAL as SQLite would write it, growing in memory. */
-class MemoryWAL {
-  readonly header: WALHeader;
-  readonly #bytes: Uint8Array;
-  readonly #sum = { s0: 0, s1: 0 };
-  frames = 0;
-
-  constructor(capacity: number, salt1: number, pageSize = PAGE_SIZE) {
-    this.#bytes = new Uint8Array(frameEnd(capacity, pageSize));
-    const view = new DataView(this.#bytes.buffer);
-    view.setUint32(0, 0x377f0682, false);
-    view.setUint32(4, 3007000, false);
-    view.setUint32(8, pageSize, false);
-    view.setUint32(16, salt1, false);
-    view.setUint32(20, 99, false);
-    updateChecksum(this.#sum, new ChecksumInput(this.#bytes), 0, 24, false);
-    view.setInt32(24, this.#sum.s0, false);
-    view.setInt32(28, this.#sum.s1, false);
-    const header = decodeWALHeader(this.#bytes.subarray(0, WAL_HEADER_SIZE));
-    if (header === undefined) throw new Error("bad header");
-    this.header = header;
-  }
-
-  add({ pgno, commit, fill }: Frame): void {
-    const at = frameEnd(this.frames++, this.header.pageSize);
-    const input = new ChecksumInput(this.#bytes);
-    this.#bytes.fill(fill, at + WAL_FRAME_HEADER_SIZE, at + frameSize(this.header.pageSize));
-    input.view.setUint32(at, pgno, false);
-    input.view.setUint32(at + 4, commit, false);
-    input.view.setUint32(at + 8, this.header.salt1, false);
-    input.view.setUint32(at + 12, this.header.salt2, false);
-    updateChecksum(this.#sum, input, at, 8, false);
-    updateChecksum(this.#sum, input, at + WAL_FRAME_HEADER_SIZE, this.header.pageSize, false);
-    input.view.setInt32(at + 16, this.#sum.s0, false);
-    input.view.setInt32(at + 20, this.#sum.s1, false);
-  }
-
-  readonly readAt: ReadAt = (into, position) => {
-    const part = this.#bytes.subarray(position, Math.min(position + into.byteLength, frameEnd(this.frames, this.header.pageSize)));
-    into.set(part);
-    return part.byteLength;
-  };
-}
 
 const transaction = fc.record({
   pages: fc.array(fc.tuple(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 255 })), { minLength: 1, maxLength: 12 }),
@@ -73,7 +21,7 @@ describe("PageMap", () => {
         fc.integer({ min: 1, max: 30 }),
         fc.array(fc.boolean()),
         (transactions, slots, cuts) => {
-          const wal = new MemoryWAL(20 * 12, 7);
+          const wal = new MemoryWAL(20 * 12, 7, PAGE_SIZE);
           const map = new PageMap(PAGE_SIZE, slots * PAGE_SIZE);
           const model = new Map<number, number>();
           let commits: number[] = [];
@@ -126,7 +74,7 @@ describe("PageMap", () => {
   });
 
   it("stops at the first commit after the pool is full, and goes on after a cut", () => {
-    const wal = new MemoryWAL(30, 1);
+    const wal = new MemoryWAL(30, 1, PAGE_SIZE);
     for (let i = 1; i <= 30; i++) wal.add({ pgno: i, commit: i % 3 === 0 ? i : 0, fill: i });
     const map = new PageMap(PAGE_SIZE, 4 * PAGE_SIZE);
     const ends: number[] = [];
@@ -143,7 +91,7 @@ describe("PageMap", () => {
 
   it("keeps one transaction far larger than the pool, by reference", () => {
     const pages = 5000;
-    const wal = new MemoryWAL(pages, 1);
+    const wal = new MemoryWAL(pages, 1, PAGE_SIZE);
     for (let i = 1; i <= pages; i++) wal.add({ pgno: pages + 1 - i, commit: i === pages ? pages : 0, fill: i & 0xff });
     const map = new PageMap(PAGE_SIZE, 64 * PAGE_SIZE);
     expect(map.grab(reader, wal.readAt, startOf(wal.header), pages).position.frame).toBe(pages);
@@ -164,9 +112,9 @@ describe("PageMap", () => {
   });
 
   it("names the newest generation's range after a restart of the WAL, and the whole of an unbroken one", () => {
-    const first = new MemoryWAL(4, 1);
+    const first = new MemoryWAL(4, 1, PAGE_SIZE);
     for (let i = 1; i <= 4; i++) first.add({ pgno: i, commit: 4, fill: 1 });
-    const second = new MemoryWAL(2, 2);
+    const second = new MemoryWAL(2, 2, PAGE_SIZE);
     for (let i = 1; i <= 2; i++) second.add({ pgno: i, commit: 9, fill: 2 });
     const map = new PageMap(PAGE_SIZE, 1 << 20);
     const half = map.grab(reader, first.readAt, startOf(first.header), 2).position;

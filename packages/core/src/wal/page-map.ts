@@ -1,6 +1,7 @@
 import { lockPage } from "@ls/ltx";
 import { LSError } from "../errors.js";
 import { frameEnd, WAL_FRAME_HEADER_SIZE } from "./frame.js";
+import { PageIndex } from "./page-index.js";
 import type { FrameSink, ReadAt, ScanResult, WALPosition, WALReader } from "./reader.js";
 
 /** Frames of one WAL generation, as LTX headers name them. */
@@ -32,7 +33,6 @@ const SLAB_BYTES = 1024 * 1024;
 const RETAINED_SLABS = 4;
 /** Set in an entry that names a frame of the WAL instead of a slot of the pool. */
 const IN_WAL = 0x8000_0000;
-const MIN_TABLE = 64;
 
 /**
  * The newest version of every page over the frames grabbed since the last cut.
@@ -47,9 +47,8 @@ export class PageMap implements FrameSink {
   readonly #pagesPerSlab: number;
   readonly #slabs: Uint8Array[] = [];
   #slots = 0;
-  #keys = new Uint32Array(MIN_TABLE);
-  #values = new Uint32Array(MIN_TABLE);
-  #count = 0;
+  /** Where the newest version of a page is. */
+  readonly #index = new PageIndex();
   #spilled = 0;
   #commit = 0;
   #minCommit = 0;
@@ -64,7 +63,7 @@ export class PageMap implements FrameSink {
 
   /** Pages in the map, those beyond the last commit size included. */
   get pageCount(): number {
-    return this.#count;
+    return this.#index.count;
   }
 
   /** Pool memory in use. */
@@ -88,12 +87,14 @@ export class PageMap implements FrameSink {
   }
 
   /**
-   * Takes the frames after `from` up to `endFrame`, which must be SQLite's mxFrame. It ends earlier, at a commit, when the pool is full.
+   * Takes the frames after `from` up to `endFrame`, at most up to SQLite's mxFrame. It ends earlier, at a commit, when the pool is full. When it
+   * ends inside a transaction, the rest of that must be grabbed before anything is taken.
+   * @param start the commit that the transaction after `from` follows, when `from` lies inside of it.
    * @returns where it ended; when that is neither `endFrame` nor a full map, the WAL changed behind SQLite's back and the map must be cleared.
    */
-  grab(reader: WALReader, readAt: ReadAt, from: WALPosition, endFrame: number): ScanResult {
+  grab(reader: WALReader, readAt: ReadAt, from: WALPosition, endFrame: number, start: WALPosition = from): ScanResult {
     const result = reader.scan(readAt, from, endFrame, this);
-    if (result.commits > 0) this.#advance(from, result.position);
+    if (result.commits > 0) this.#advance(start, result.position);
     return result;
   }
 
@@ -108,11 +109,9 @@ export class PageMap implements FrameSink {
   take(): PageMapCut | undefined {
     if (this.#range === undefined) return undefined;
     const lock = lockPage(this.pageSize);
-    const pgnos = new Uint32Array(this.#count);
+    const pgnos = this.#index.pages();
     let count = 0;
-    for (const pgno of this.#keys) {
-      if (pgno !== 0 && pgno <= this.#commit && pgno !== lock) pgnos[count++] = pgno;
-    }
+    for (const pgno of pgnos) if (pgno <= this.#commit && pgno !== lock) pgnos[count++] = pgno;
     return { pgnos: pgnos.slice(0, count).sort(), commit: this.#commit, minCommit: this.#minCommit, range: this.#range };
   }
 
@@ -125,13 +124,13 @@ export class PageMap implements FrameSink {
     const lock = lockPage(this.pageSize);
     const missing: number[] = [];
     for (let pgno = floor + 1; pgno <= this.#commit; pgno++) {
-      if (pgno !== lock && this.#find(pgno) < 0) missing.push(pgno);
+      if (pgno !== lock && !this.has(pgno)) missing.push(pgno);
     }
     return Uint32Array.from(missing);
   }
 
   has(pgno: number): boolean {
-    return this.#find(pgno) >= 0;
+    return this.#index.get(pgno) >= 0;
   }
 
   /**
@@ -141,9 +140,8 @@ export class PageMap implements FrameSink {
    * @throws {@link LSError} `LS_INTERNAL` when a referenced frame is gone.
    */
   copyPage(pgno: number, into: Uint8Array, at: number, readAt: ReadAt): void {
-    const index = this.#find(pgno);
-    if (index < 0) throw new RangeError(`page ${pgno} is not in the map`);
-    const value = this.#values[index] ?? 0;
+    const value = this.#index.get(pgno);
+    if (value < 0) throw new RangeError(`page ${pgno} is not in the map`);
     if (value < IN_WAL) {
       into.set(this.#slot(value), at);
       return;
@@ -158,13 +156,7 @@ export class PageMap implements FrameSink {
   clear(): void {
     this.#slabs.length = Math.min(this.#slabs.length, RETAINED_SLABS);
     this.#slots = 0;
-    if (this.#keys.length > 16 * MIN_TABLE && this.#count < this.#keys.length / 16) {
-      this.#keys = new Uint32Array(MIN_TABLE);
-      this.#values = new Uint32Array(MIN_TABLE);
-    } else {
-      this.#keys.fill(0);
-    }
-    this.#count = 0;
+    this.#index.clear();
     this.#spilled = 0;
     this.#commit = 0;
     this.#minCommit = 0;
@@ -179,25 +171,16 @@ export class PageMap implements FrameSink {
   }
 
   #put(pgno: number, frame: number, page: Uint8Array): void {
-    let index = this.#find(pgno);
-    if (index < 0) {
-      // Kept at most half full: probes stay short.
-      if ((this.#count + 1) * 2 > this.#keys.length) this.#grow();
-      index = -1 - this.#find(pgno);
-      this.#keys[index] = pgno;
-      this.#count++;
-      if (this.#slots < this.#maxSlots) {
-        this.#values[index] = this.#slots;
-        this.#slot(this.#slots++).set(page);
-      } else {
-        this.#values[index] = IN_WAL + frame;
-        this.#spilled++;
-      }
-      return;
+    const value = this.#index.get(pgno);
+    if (value >= 0 && value < IN_WAL) {
+      this.#slot(value).set(page);
+    } else if (value < 0 && this.#slots < this.#maxSlots) {
+      this.#index.set(pgno, this.#slots);
+      this.#slot(this.#slots++).set(page);
+    } else {
+      if (value < 0) this.#spilled++;
+      this.#index.set(pgno, IN_WAL + frame);
     }
-    const value = this.#values[index] ?? 0;
-    if (value < IN_WAL) this.#slot(value).set(page);
-    else this.#values[index] = IN_WAL + frame;
   }
 
   #slot(slot: number): Uint8Array {
@@ -209,32 +192,5 @@ export class PageMap implements FrameSink {
     }
     const at = (slot % this.#pagesPerSlab) * this.pageSize;
     return bytes.subarray(at, at + this.pageSize);
-  }
-
-  /** Index of the page's entry, or -1 - (index where it would go). */
-  #find(pgno: number): number {
-    const mask = this.#keys.length - 1;
-    // Fibonacci hashing: neighbouring page numbers, the usual case, land far apart.
-    let index = (Math.imul(pgno, 0x9e3779b1) >>> 8) & mask;
-    for (;;) {
-      const key = this.#keys[index];
-      if (key === pgno) return index;
-      if (key === 0) return -1 - index;
-      index = (index + 1) & mask;
-    }
-  }
-
-  #grow(): void {
-    const keys = this.#keys;
-    const values = this.#values;
-    this.#keys = new Uint32Array(keys.length * 2);
-    this.#values = new Uint32Array(keys.length * 2);
-    for (let i = 0; i < keys.length; i++) {
-      const pgno = keys[i] ?? 0;
-      if (pgno === 0) continue;
-      const index = -1 - this.#find(pgno);
-      this.#keys[index] = pgno;
-      this.#values[index] = values[i] ?? 0;
-    }
   }
 }

@@ -17,7 +17,7 @@ import { decodeWALHeader, WAL_HEADER_SIZE, type WALHeader } from "./header.js";
 /** Reads into `into` from byte `position`; returns how many bytes there were, fewer only at the end of the file. */
 export type ReadAt = (into: Uint8Array, position: number) => number;
 
-/** A place in one WAL generation: the end of a commit frame, or the end of the header. */
+/** A place in one WAL generation: the end of a frame, or the end of the header. */
 export interface WALPosition {
   readonly pageSize: number;
   readonly salt1: number;
@@ -64,6 +64,8 @@ export type ScanStop =
 export interface ScanResult {
   /** The end of the last commit frame that was seen, or where the scan started. */
   readonly position: WALPosition;
+  /** Where the next scan goes on when this one stopped at its limit: the end of the last frame, be it in the middle of a transaction. */
+  readonly reached: WALPosition;
   /** Database size in pages at `position`; 0 when the scan saw no commit. */
   readonly commit: number;
   /** Commits seen. */
@@ -118,7 +120,15 @@ export class WALReader {
     let position = from;
     let commit = 0;
     let commits = 0;
-    const result = (stop: ScanStop): ScanResult => ({ position, commit, commits, frames: frame - from.frame, stop });
+    const here = (): WALPosition => ({ pageSize, salt1, salt2, bigEndianChecksum, frame, checksum: { s0: sum.s0, s1: sum.s1 } });
+    const result = (stop: ScanStop): ScanResult => ({
+      position,
+      reached: position.frame === frame ? position : here(),
+      commit,
+      commits,
+      frames: frame - from.frame,
+      stop,
+    });
 
     while (frame < endFrame) {
       const wanted = Math.min(framesPerRead, endFrame - frame) * size;
@@ -137,7 +147,7 @@ export class WALReader {
         if (committed === 0) continue;
         commit = committed;
         commits++;
-        position = { pageSize, salt1, salt2, bigEndianChecksum, frame, checksum: { s0: sum.s0, s1: sum.s1 } };
+        position = here();
         if (sink?.full?.() === true) return result("limit");
       }
     }

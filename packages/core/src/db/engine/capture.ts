@@ -19,6 +19,8 @@ export class Capture {
   readonly #readAt: ReadAt;
   readonly #map: PageMap;
   #position: WALPosition | undefined;
+  /** The last frame taken of a transaction whose end was not taken yet: a large one is taken in steps, and no cut is made in between. */
+  #inside: WALPosition | undefined;
 
   /**
    * @param position the last frame that is held already; `undefined` = the WAL was empty, and its next generation is the first.
@@ -30,7 +32,7 @@ export class Capture {
     this.#position = position;
   }
 
-  /** The last frame taken. */
+  /** The last commit taken. */
   get position(): WALPosition | undefined {
     return this.#position;
   }
@@ -42,7 +44,7 @@ export class Capture {
 
   /** A cut has to come before anything else is taken, and before the read mark moves. */
   get mustCut(): boolean {
-    return this.#map.full() || this.#map.spilled;
+    return this.#inside === undefined && (this.#map.full() || this.#map.spilled);
   }
 
   /** Whether `end` lies beyond what was taken. */
@@ -93,21 +95,25 @@ export class Capture {
   /** One step towards `end`; whether more remains. */
   #step(end: CommittedEnd): boolean {
     const { header, frames } = end;
+    if (frames === 0 && this.#inside !== undefined) throw new Doubt("the WAL was emptied in the middle of a transaction");
     if (frames === 0 || this.mustCut) return false;
     if (header === undefined) throw new Doubt("the WAL lost its header");
     const position = this.#position;
     let from: WALPosition;
     if (position !== undefined && position.salt1 === header.salt1 && position.salt2 === header.salt2) {
-      if (frames < position.frame) throw new Doubt("the WAL is shorter than what was captured from it");
       from = position;
     } else {
       if (position !== undefined && !isNextGeneration(position.salt1, header.salt1)) throw new Doubt("the WAL is not the generation after the captured one");
       if (header.pageSize !== this.#map.pageSize) throw new Doubt("the page size changed");
       from = startOf(header);
     }
-    if (from.frame === frames) return false;
-    const { position: taken } = scanStep(from, frames, (to) => this.#map.grab(this.#reader, this.#readAt, from, to));
-    this.#position = taken;
-    return taken.frame < frames && !this.mustCut;
+    const at = this.#inside ?? from;
+    if (at.salt1 !== header.salt1 || at.salt2 !== header.salt2) throw new Doubt("the WAL was restarted in the middle of a transaction");
+    if (frames < at.frame) throw new Doubt("the WAL is shorter than what was captured from it");
+    if (at.frame === frames) return false;
+    const { position: taken, reached, commits } = scanStep(at, frames, (to) => this.#map.grab(this.#reader, this.#readAt, at, to, from));
+    if (commits > 0) this.#position = taken;
+    this.#inside = reached.frame === taken.frame && commits > 0 ? undefined : reached;
+    return reached.frame < frames && !this.mustCut;
   }
 }

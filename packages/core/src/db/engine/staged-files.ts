@@ -3,35 +3,36 @@ import { decodeLTXHeader, isLTXError, LTX_HEADER_SIZE, type TXID } from "@ls/ltx
 import { readFully } from "../../sqlite/borrowed-files.js";
 import type { MetaDirectory, StagedEntry } from "../meta-directory.js";
 import type { StagedFile } from "../protocol.js";
+import { StagedQueue } from "../staged-queue.js";
 
 /** The level-0 files in the meta directory, and which of them the destination holds. */
 export class StagedFiles {
   readonly #meta: MetaDirectory;
-  #files: StagedFile[];
-  #acknowledged: TXID = 0n;
-  #unacknowledgedBytes: number;
+  #acknowledgedTXID: TXID = 0n;
+  /** Files that the destination holds, and (all newer) those that it does not hold. */
+  #acknowledged = new StagedQueue();
+  #waiting = new StagedQueue();
 
   constructor(meta: MetaDirectory) {
     this.#meta = meta;
-    this.#files = meta.listStaged().map(describe);
-    this.#unacknowledgedBytes = sum(this.#files);
+    this.reload();
   }
 
   /** Looks at the directory again: a file in it was replaced, or is gone. */
   reload(): void {
-    this.#files = this.#meta.listStaged().map(describe);
-    this.#unacknowledgedBytes = sum(this.unacknowledged);
+    this.#sort(this.#meta.listStaged().map(describe));
   }
 
   get newest(): StagedFile | undefined {
-    return this.#files.at(-1);
+    return this.#waiting.last ?? this.#acknowledged.last;
   }
 
   /** First TXID of the unbroken run that ends at the newest file. */
   get runStart(): TXID | undefined {
-    let start = this.newest?.txid;
-    for (let i = this.#files.length - 2; i >= 0 && start !== undefined; i--) {
-      const txid = this.#files[i]?.txid;
+    const files = this.#all();
+    let start = files.at(-1)?.txid;
+    for (let i = files.length - 2; i >= 0 && start !== undefined; i--) {
+      const txid = files[i]?.txid;
       if (txid !== start - 1n) break;
       start = txid;
     }
@@ -40,58 +41,68 @@ export class StagedFiles {
 
   /** Files that the destination does not hold, oldest first. */
   get unacknowledged(): readonly StagedFile[] {
-    return this.#files.filter((file) => file.txid > this.#acknowledged);
+    return this.#waiting.toArray();
   }
 
   get unacknowledgedBytes(): number {
-    return this.#unacknowledgedBytes;
+    return this.#waiting.bytes;
   }
 
   /** Path of one local file, `undefined` when there is none. */
   path(txid: TXID): string | undefined {
-    return this.#files.find((file) => file.txid === txid)?.path;
+    return (this.#waiting.find(txid) ?? this.#acknowledged.find(txid))?.path;
   }
 
   /** A durable new file, newer than all others. */
   add(file: StagedFile): void {
-    this.#files.push(file);
-    this.#unacknowledgedBytes += file.size;
+    (file.txid > this.#acknowledgedTXID ? this.#waiting : this.#acknowledged).push(file);
   }
 
   acknowledge(txid: TXID): void {
-    if (txid <= this.#acknowledged) return;
-    this.#acknowledged = txid;
-    this.#unacknowledgedBytes = sum(this.unacknowledged);
+    if (txid <= this.#acknowledgedTXID) return;
+    this.#acknowledgedTXID = txid;
+    for (let file = this.#waiting.first; file !== undefined && file.txid <= txid; file = this.#waiting.first) {
+      this.#acknowledged.push(file);
+      this.#waiting.shift();
+    }
   }
 
   /** Deletes what nothing needs: acknowledged, in the saved page table, and not the newest (upstream reads its position there). */
   prune(savedTableTXID: TXID): void {
-    const limit = savedTableTXID < this.#acknowledged ? savedTableTXID : this.#acknowledged;
-    this.#remove((file, newest) => file.txid <= limit && file !== newest);
+    const { newest } = this;
+    for (let file = this.#acknowledged.first; file !== undefined && file.txid <= savedTableTXID && file !== newest; file = this.#acknowledged.first) {
+      // Order matters (below too): a file that cannot be deleted stays listed.
+      this.#meta.removeStaged(file.txid);
+      this.#acknowledged.shift();
+    }
   }
 
   /** Deletes files that are of no use. */
   discard(txids: readonly TXID[]): void {
-    this.#remove((file) => txids.includes(file.txid));
-    this.#unacknowledgedBytes = sum(this.unacknowledged);
+    const condemned = new Set(txids);
+    for (const txid of condemned) this.#meta.removeStaged(txid);
+    this.#sort(this.#all().filter((file) => !condemned.has(file.txid)));
   }
 
   /** Deletes files above a TXID: the destination continues differently, or they are damaged. */
   removeAbove(txid: TXID): void {
-    this.#remove((file) => file.txid > txid);
-    if (this.#acknowledged > txid) this.#acknowledged = txid;
-    this.#unacknowledgedBytes = sum(this.unacknowledged);
+    for (const queue of [this.#waiting, this.#acknowledged]) {
+      for (let file = queue.last; file !== undefined && file.txid > txid; file = queue.last) {
+        this.#meta.removeStaged(file.txid);
+        queue.pop();
+      }
+    }
+    if (this.#acknowledgedTXID > txid) this.#acknowledgedTXID = txid;
   }
 
-  #remove(condemned: (file: StagedFile, newest: StagedFile | undefined) => boolean): void {
-    const newest = this.newest;
-    const kept: StagedFile[] = [];
-    // Order matters: a file that cannot be deleted stays listed.
-    for (const file of this.#files) {
-      if (condemned(file, newest)) this.#meta.removeStaged(file.txid);
-      else kept.push(file);
-    }
-    this.#files = kept;
+  #all(): StagedFile[] {
+    return [...this.#acknowledged.toArray(), ...this.#waiting.toArray()];
+  }
+
+  #sort(files: readonly StagedFile[]): void {
+    this.#acknowledged = new StagedQueue();
+    this.#waiting = new StagedQueue();
+    for (const file of files) this.add(file);
   }
 }
 
@@ -113,8 +124,4 @@ function readTimestamp(path: string): number | undefined {
   } finally {
     closeSync(fd);
   }
-}
-
-function sum(files: readonly StagedFile[]): number {
-  return files.reduce((bytes, file) => bytes + file.size, 0);
 }

@@ -1,4 +1,5 @@
 import { hashPages } from "@ls/ltx";
+import { PageIndex } from "../../wal/page-index.js";
 import { type FrameSink, type ReadAt, type RecordedPosition, startOf, type WALPosition } from "../../wal/reader.js";
 import type { PageTable } from "../page-table.js";
 import type { CommittedEnd } from "./committed-end.js";
@@ -40,10 +41,12 @@ export async function proveByWAL(readAt: ReadAt, end: CommittedEnd, place: Recor
   return { position };
 }
 
-/** Hashes of the newest version of each page over the frames seen. */
+/** Hashes of the newest version of each page over the frames seen: some 40 bytes for each, however large the WAL is. */
 class NewestHashes implements FrameSink {
   readonly #pageSize: number;
-  readonly #hashes = new Map<number, readonly [number, number]>();
+  readonly #places = new PageIndex();
+  /** Two words for each page, in the order in which they were first seen. */
+  #words = new Uint32Array(1024);
   readonly #out = new Uint32Array(2);
   #commit = 0;
 
@@ -53,18 +56,33 @@ class NewestHashes implements FrameSink {
 
   frame(_frame: number, pgno: number, commit: number, page: Uint8Array): void {
     hashPages(page, this.#pageSize, 1, this.#out);
-    this.#hashes.set(pgno, [this.#out[0] ?? 0, this.#out[1] ?? 0]);
+    const place = this.#place(pgno);
+    this.#words.set(this.#out, place * 2);
     if (commit !== 0) this.#commit = commit;
   }
 
   /** A page whose hash is known to be another one. */
   findStranger(known: KnownHash): number | undefined {
-    for (const [pgno, [low, high]] of this.#hashes) {
+    for (const pgno of this.#places.pages()) {
       if (pgno > this.#commit) continue;
+      const at = this.#places.get(pgno) * 2;
       const expected = known(pgno);
-      if (expected !== undefined && (expected[0] !== low || expected[1] !== high)) return pgno;
+      if (expected !== undefined && (expected[0] !== this.#words[at] || expected[1] !== this.#words[at + 1])) return pgno;
     }
     return undefined;
+  }
+
+  #place(pgno: number): number {
+    let place = this.#places.get(pgno);
+    if (place >= 0) return place;
+    place = this.#places.count;
+    this.#places.set(pgno, place);
+    if (place * 2 >= this.#words.length) {
+      const words = this.#words;
+      this.#words = new Uint32Array(words.length * 2);
+      this.#words.set(words);
+    }
+    return place;
   }
 }
 
