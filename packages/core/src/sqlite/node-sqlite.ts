@@ -18,7 +18,7 @@ export function nodeSQLiteSupported(version: string = process.versions.node): bo
  * `DatabaseSync` of this Node. Loads node:sqlite, which counts as a copy of SQLite in the process from then on.
  * @throws {@link LSError} `LS_DRIVER_REQUIRED` when this Node is too old, or was started or built without it.
  */
-export function loadNodeSQLite(): NodeSQLiteConstructor {
+function loadNodeSQLite(): NodeSQLiteConstructor {
   const module: unknown = nodeSQLiteSupported() ? process.getBuiltinModule(MODULE) : undefined;
   const DatabaseSync: unknown = typeof module === "object" && module !== null ? Reflect.get(module, "DatabaseSync") : undefined;
   if (isNodeSQLite(DatabaseSync)) return DatabaseSync;

@@ -116,7 +116,7 @@ export class Keeper implements DestinationObserver, Due {
    * @throws errors of the client.
    */
   async verify(signal: AbortSignal): Promise<readonly LevelIssue[]> {
-    const { files } = await listReplica(this.#options.client, { accurateTimestamps: false, inOrder: true, signal });
+    const { files } = await listReplica(this.#options.client, { accurateTimestamps: false, inOrder: true, patient: false, signal });
     const issues = verifyLevels(files);
     this.#options.events.emit({ type: "verified", issues });
     return issues;
@@ -241,7 +241,7 @@ export class Keeper implements DestinationObserver, Due {
   }
 
   async #relist(reason: string, signal: AbortSignal): Promise<void> {
-    const { files } = await listReplica(this.#options.client, { accurateTimestamps: false, inOrder: true, signal });
+    const { files } = await listReplica(this.#options.client, { accurateTimestamps: false, inOrder: true, patient: false, signal });
     if (this.#inventory === undefined) return;
     const listed = new Inventory(files);
     const newest = listed.maxTXID(L0_LEVEL);

@@ -99,6 +99,10 @@ export class Attached {
     return this.#capture === undefined;
   }
 
+  get snapshotting(): boolean {
+    return this.#snapshot !== undefined;
+  }
+
   /** Somebody else's reader holds up checkpoints. */
   get readerBlocks(): boolean {
     return this.#snapshot === undefined && this.#takeover.readerBlocks;
