@@ -204,7 +204,7 @@ describe(`merge (seed ${seed})`, () => {
 
   test("a destination that fails: the error comes out, nothing is visible, and nothing stays behind", async () => {
     const { store, merge, list: listed } = await setup(20);
-    store.arm({ operation: "write", fault: { kind: "drop", afterBytes: 3000 } });
+    store.arm({ operation: "write", fault: { kind: "drop", afterBytes: 100 } });
     await expect(merge(1, await listed(0))).rejects.toMatchObject({ code: "LS_STORAGE_UNAVAILABLE" });
     store.heal();
     store.arm({ operation: "open", fault: { kind: "fail", error: new LSError("LS_STORAGE_DENIED", "no") }, after: 3 });

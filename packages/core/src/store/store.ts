@@ -95,7 +95,8 @@ export class Store {
    */
   async add(db: DB, { signal }: CallOptions = {}): Promise<void> {
     signal?.throwIfAborted();
-    await unlessAborted(this.#leaving.get(db) ?? Promise.resolve(), signal);
+    // Whoever waited as well may have put it in and taken it out again.
+    for (let leaving = this.#leaving.get(db); leaving !== undefined; leaving = this.#leaving.get(db)) await unlessAborted(leaving, signal);
     const known = this.#databases.get(db.path);
     const database = known?.db === db ? known : this.#register(db);
     if (this.#phase !== "opening" && this.#phase !== "open") return;
