@@ -420,6 +420,47 @@ describe("another history at the destination", () => {
   });
 });
 
+describe("a caller that gives up", () => {
+  it.each(["open", "ensureExists"] as const)("does not keep the others from their %s()", async (method) => {
+    using dir = tempDir();
+    const store = new FaultStore(new MemoryClient());
+    const path = dir.file("app.db");
+    const app = application(path);
+    insert(app, "row");
+    {
+      await using setup = database(path, store);
+      await setup.db.open();
+      await setup.db.close();
+    }
+    app.close();
+    if (method === "ensureExists") dir.remove("app.db", "app.db-wal", "app.db-shm");
+    const giveUp = new AbortController();
+    await using setup = database(path, store);
+    const { db } = setup;
+    /** In the middle of the work. */
+    const abortAtFirstList = (controller: AbortController): void => {
+      store.heal();
+      const when = (): boolean => {
+        controller.abort();
+        return false;
+      };
+      store.arm({ operation: "list", fault: { kind: "fail" }, when });
+    };
+    abortAtFirstList(giveUp);
+    const first = db[method]({ signal: giveUp.signal });
+    const second = db[method]({ signal: new AbortController().signal });
+    await Promise.all([expect(first).rejects.toMatchObject({ name: "AbortError" }), second]);
+    // Given up by all who asked: the next one begins anew.
+    await db.close();
+    if (method === "ensureExists") dir.remove("app.db", "app.db-wal", "app.db-shm");
+    const alone = new AbortController();
+    abortAtFirstList(alone);
+    await expect(db[method]({ signal: alone.signal })).rejects.toMatchObject({ name: "AbortError" });
+    await db[method]();
+    expect(existsSync(path)).toBe(true);
+  });
+});
+
 describe("ensureExists()", () => {
   it("restores, and the first cut continues with what changed since", async () => {
     using dir = tempDir();

@@ -1,3 +1,4 @@
 import { sharedConfig } from "../../vitest.shared.js";
 
-export default sharedConfig;
+/** Two files at a time, on two cores too: much of their time goes into waiting for other processes and for the clock. */
+export default { ...sharedConfig, test: { ...sharedConfig.test, maxWorkers: 2 } };

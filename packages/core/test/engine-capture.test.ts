@@ -263,26 +263,21 @@ test("a small WAL that rests is checkpointed once when the interval has passed",
   app.close();
 });
 
-test("with syncIntervalMs 0 a commit is staged within milliseconds, one file at a time", async () => {
+test("with syncIntervalMs 0 a commit is staged by notification, without waiting for any interval, one file at a time", async () => {
   using directory = tempDirectory();
   const path = join(directory.path, "app.db");
   const app = create(path);
-  const engine = new TestEngine(path, { syncIntervalMs: 0 });
+  const engine = new TestEngine(path, { syncIntervalMs: 0, monitorIntervalMs: 600_000 });
   await engine.start();
   await engine.ask("acknowledge", { txid: 1n });
   await sleep(700);
-  const latencies: number[] = [];
   for (let i = 0; i < 30; i++) {
     const before = engine.of("staged").length;
-    const start = performance.now();
     fill(app, 1);
     await until("staged", () => engine.of("staged").length > before);
-    latencies.push(performance.now() - start);
     await engine.ask("acknowledge", { txid: BigInt(engine.of("staged").length) });
     await sleep(5);
   }
-  latencies.sort((a, b) => a - b);
-  expect(latencies[15]).toBeLessThan(40);
   const before = engine.of("staged").length;
   for (let i = 0; i < 10; i++) {
     fill(app, 1);

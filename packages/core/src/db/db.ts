@@ -10,6 +10,7 @@ import { DB_EVENT_LEVELS, type DBEventBody, EventSink } from "./events.js";
 import type { Member, Membership } from "./membership.js";
 import { type DBOptions, type ResolvedDBOptions, resolveDBOptions } from "./options.js";
 import { Session } from "./session.js";
+import { SharedCall } from "./shared-call.js";
 import type { SnapshotResult } from "./snapshot.js";
 import { closedStatus, type DBStatus, type SyncStatus } from "./status.js";
 import { unlessAborted } from "./unless-aborted.js";
@@ -43,9 +44,9 @@ export class DB {
   readonly #closed: DBStatus;
   #driver: SQLiteDriver | undefined;
   #session: Session | undefined;
-  #opening: { readonly done: Promise<void>; readonly abort: AbortController } | undefined;
+  #opening: SharedCall<void> | undefined;
   #closing: { readonly done: Promise<void>; readonly deadline: AbortController } | undefined;
-  #ensuring: Promise<EnsureExistsResult> | undefined;
+  #ensuring: SharedCall<EnsureExistsResult> | undefined;
 
   /**
    * Checks the options; no I/O.
@@ -70,24 +71,26 @@ export class DB {
    */
   async open({ signal }: CallOptions = {}): Promise<void> {
     signal?.throwIfAborted();
-    if (this.#closing !== undefined)
-      await unlessAborted(
-        this.#closing.done.catch(() => {}),
-        signal,
-      );
-    if (this.#ensuring !== undefined)
-      await unlessAborted(
-        this.#ensuring.catch(() => {}),
-        signal,
-      );
-    if (this.#opening === undefined && this.#session === undefined) {
-      const abort = new AbortController();
-      const done = this.#open(AbortSignal.any(signal === undefined ? [abort.signal] : [abort.signal, signal])).finally(() => {
-        this.#opening = undefined;
+    // Order matters: with nothing in the way no turn is given up, and a close() right behind finds the opening.
+    for (let busy = this.#inTheWay(); busy !== undefined; busy = this.#inTheWay()) await unlessAborted(busy, signal);
+    if (this.#session === undefined) {
+      this.#opening ??= new SharedCall(async (shared) => {
+        try {
+          await this.#open(shared);
+        } finally {
+          this.#opening = undefined;
+        }
       });
-      this.#opening = { done, abort };
     }
-    if (this.#opening !== undefined) await unlessAborted(this.#opening.done, signal);
+    await this.#opening?.join(signal);
+  }
+
+  /** What has to be over before the database can be opened. */
+  #inTheWay(): Promise<void> | undefined {
+    if (this.#closing !== undefined) return this.#closing.done.catch(() => {});
+    if (this.#ensuring !== undefined) return this.#ensuring.settled();
+    // Given up by everyone who asked for it: the next one is begun anew.
+    return this.#opening?.aborted === true ? this.#opening.settled() : undefined;
   }
 
   async #open(signal: AbortSignal): Promise<void> {
@@ -134,15 +137,12 @@ export class DB {
     const opening = this.#opening;
     try {
       if (opening !== undefined) {
-        const abort = (): void => opening.abort.abort(deadline.signal.reason);
+        const abort = (): void => opening.abort(deadline.signal.reason);
         deadline.signal.addEventListener("abort", abort, { once: true });
         // Whoever called open() hears of its failure.
-        const failure = await opening.done.then(
-          () => undefined,
-          (error: unknown) => error,
-        );
+        await opening.settled();
         deadline.signal.removeEventListener("abort", abort);
-        if (failure !== undefined && deadline.signal.aborted && failure === deadline.signal.reason) throw notStarted(this.path, failure);
+        if (deadline.signal.aborted && opening.aborted && this.#session === undefined) throw notStarted(this.path, deadline.signal.reason);
       }
       if (this.#session === undefined) await this.replica.client.close();
       else await this.#session.close(deadline.signal);
@@ -206,11 +206,16 @@ export class DB {
    */
   async ensureExists({ signal }: CallOptions = {}): Promise<EnsureExistsResult> {
     signal?.throwIfAborted();
+    while (this.#ensuring?.aborted === true) await unlessAborted(this.#ensuring.settled(), signal);
     if (this.#session !== undefined) throw new LSError("LS_INVALID_OPTION", "ensureExists() comes before open()");
-    this.#ensuring ??= ensureExists({ options: this.#options, driver: () => this.#sqlite(), events: this.#events, signal }).finally(() => {
-      this.#ensuring = undefined;
+    this.#ensuring ??= new SharedCall(async (shared) => {
+      try {
+        return await ensureExists({ options: this.#options, driver: () => this.#sqlite(), events: this.#events, signal: shared });
+      } finally {
+        this.#ensuring = undefined;
+      }
     });
-    return unlessAborted(this.#ensuring, signal);
+    return this.#ensuring.join(signal);
   }
 
   /** What is known about replication right now; no I/O, never a secret. */
