@@ -91,6 +91,22 @@ describe(`keeping (seed ${seed})`, () => {
     expect(await kept.names(0)).toContain("15-15");
   });
 
+  test("a damaged file is healed by a snapshot from the database, and levels go on above it", async () => {
+    const kept = new Kept(seed);
+    kept.readsDatabase = true;
+    await kept.attach();
+    await kept.run(20);
+    const bytes = kept.memory.peek(l0(15n))?.slice() ?? new Uint8Array(0);
+    bytes[bytes.length - 3] = (bytes[bytes.length - 3] ?? 0) ^ 1;
+    kept.memory.put(l0(15n), bytes);
+    await kept.run(60);
+    expect(kept.of("damaged-file")).toHaveLength(1);
+    expect(kept.of("snapshot").map((event) => event.txid)).toEqual([1n, 30n]);
+    expect(await kept.names(1)).toBe("2-14 31-60");
+    expect(kept.of("keeping-failed")).toEqual([]);
+    for (const txid of [14n, 30n, 31n, 80n]) await kept.expectRestorable(txid);
+  });
+
   test("files that another one deleted: a new listing, then on", async () => {
     const kept = new Kept(seed);
     await kept.attach();

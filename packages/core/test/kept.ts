@@ -61,6 +61,8 @@ export class Kept {
   readonly events: KeepingEvent[] = [];
   keeper: Keeper;
   uploaded = 0n;
+  /** Whether snapshots can be made from the database. */
+  readsDatabase = false;
   readonly #options: { readonly settings: KeepingSettings; readonly verifyIntervalMs: number };
 
   constructor(seed: number, { transactions = 200, maxPages = 40, settings = DEFAULTS, verifyIntervalMs = 0 }: KeptOptions = {}) {
@@ -76,6 +78,15 @@ export class Kept {
       client: this.store,
       settings: this.#options.settings,
       verifyIntervalMs: this.#options.verifyIntervalMs,
+      image: {
+        databaseBytes: () => (this.readsDatabase ? this.history.state(this.uploaded).length : undefined),
+        take: async () => {
+          const bytes = await this.history.image(1n, this.uploaded);
+          const ref = { level: 9, minTXID: 1n, maxTXID: this.uploaded };
+          this.memory.put(ref, bytes);
+          return { ...ref, size: bytes.length, createdAt: new Date(this.clock.now()) };
+        },
+      },
       locals: new LocalCopies("/nonexistent"),
       lanes: { healthy: new Limit(2), ailing: new Limit(1) },
       scheduler: this.scheduler,
@@ -116,7 +127,7 @@ export class Kept {
     this.history.happened(txid, this.clock.now());
     const bytes = await this.history.raw(txid);
     this.memory.put(l0(txid), bytes);
-    this.keeper.uploaded({ txid, path: "", size: bytes.length, timestampMs: this.history.timeOf(txid).getTime(), oldestCommitMs: 0 });
+    this.keeper.stored({ ...l0(txid), size: bytes.length, createdAt: this.history.timeOf(txid) });
     await this.settle();
   }
 

@@ -1,14 +1,13 @@
 import type { Logger } from "../logger.js";
 import type { LTXFileInfo } from "../replica-client.js";
 import type { DBEvent } from "./events.js";
-import type { StagedFile } from "./protocol.js";
 
 /** Told what the destination of a database holds, as replication finds out. */
 export interface DestinationObserver {
   /** Everything that is there: listed just now. */
   listed(files: readonly LTXFileInfo[]): void;
   /** One more file is durable there. */
-  uploaded(file: StagedFile): void;
+  stored(file: LTXFileInfo): void;
   /** Replication has ended: the destination may be somebody else's from now on. */
   ended(): void;
 }

@@ -2,6 +2,7 @@ import { setMaxListeners } from "node:events";
 import type { TXID } from "@ls/ltx";
 import { Limit } from "../compaction/limit.js";
 import { isLSError, LSError, type LSErrorCode } from "../errors.js";
+import { L0_LEVEL } from "../levels.js";
 import { Uploader, type UploadFailure } from "../replica/uploader.js";
 import type { SQLiteDriver } from "../sqlite/driver.js";
 import { createEngineHost } from "../worker/host.js";
@@ -183,7 +184,7 @@ export class Session {
       // What waits for the destination is uploaded before the state is held, because the WAL cannot restart under it.
       await this.syncAndWait(signal);
       try {
-        return await storeSnapshot({
+        const result = await storeSnapshot({
           host: this.#host,
           client: this.#options.replica.client,
           uploadedUpTo: async (txid) => {
@@ -191,6 +192,8 @@ export class Session {
           },
           signal,
         });
+        this.#options.observer?.stored(result.file);
+        return result;
       } catch (error) {
         if (!isLSError(error, "LS_NOT_READY") || this.#attachLoop.state.kind === "attached") throw error;
         // Capture ended meanwhile: once more when it runs again.
@@ -386,7 +389,8 @@ export class Session {
     // While attaching, the position that is found then acknowledges. After a failure nobody keeps the files that this would free.
     if (this.#attachLoop.state.kind === "attached") this.#host.request("acknowledge", { txid: file.txid }).catch((error: unknown) => this.#unexpected(error));
     const lagMs = Math.max(0, Date.now() - file.oldestCommitMs);
-    this.#options.observer?.uploaded(file);
+    const { txid, size, timestampMs } = file;
+    this.#options.observer?.stored({ level: L0_LEVEL, minTXID: txid, maxTXID: txid, size, createdAt: new Date(timestampMs) });
     this.#events.emit({ type: "uploaded", txid: file.txid, sizeBytes: file.size, pageCount: file.pageCount, lagMs });
     this.#refreshPhase();
   }

@@ -7,7 +7,6 @@ import { deleteFiles } from "../compaction/retention.js";
 import { type LevelIssue, verifyLevels } from "../compaction/verify.js";
 import { type EventSink, reportOf } from "../db/events.js";
 import type { DestinationObserver } from "../db/membership.js";
-import type { StagedFile } from "../db/protocol.js";
 import { isLSError, LSError } from "../errors.js";
 import { ALL_LEVELS, L0_LEVEL, SNAPSHOT_LEVEL } from "../levels.js";
 import { retryDelayMs } from "../replica/retry-delay.js";
@@ -33,11 +32,20 @@ export interface Lanes {
   readonly ailing: Limit;
 }
 
+/** Snapshots made from the database itself. */
+export interface SnapshotImage {
+  /** Size of the database; undefined while it cannot be read. */
+  databaseBytes(): number | undefined;
+  /** Stores one at the destination. */
+  take(signal: AbortSignal): Promise<LTXFileInfo>;
+}
+
 export interface KeeperOptions {
   readonly client: ReplicaClient;
   readonly settings: KeepingSettings;
   /** How often the levels are verified, ms; 0 = never. */
   readonly verifyIntervalMs: number;
+  readonly image: SnapshotImage;
   readonly locals: LocalCopies;
   readonly lanes: Lanes;
   readonly scheduler: Scheduler;
@@ -81,8 +89,7 @@ export class Keeper implements DestinationObserver, Due {
     this.due();
   }
 
-  uploaded({ txid, size, timestampMs }: StagedFile): void {
-    const file = { level: L0_LEVEL, minTXID: txid, maxTXID: txid, size, createdAt: new Date(timestampMs) };
+  stored(file: LTXFileInfo): void {
     this.#inventory?.add(file);
     this.due();
   }
@@ -157,7 +164,7 @@ export class Keeper implements DestinationObserver, Due {
   }
 
   #next(): KeepingTask | "verify" | undefined {
-    const { settings, locals, clock } = this.#options;
+    const { settings, locals, clock, image } = this.#options;
     if (this.#inventory === undefined || this.#memory === undefined) return undefined;
     const nowMs = clock.now();
     const agenda = planAgenda({
@@ -166,7 +173,7 @@ export class Keeper implements DestinationObserver, Due {
       memory: this.#memory,
       nowMs,
       isLocal: (file) => locals.has(file),
-      databaseBytes: undefined,
+      databaseBytes: image.databaseBytes(),
     });
     if (agenda !== "idle" && "task" in agenda) return agenda.task;
     if (this.#verifyAtMs <= nowMs) return "verify";
@@ -203,6 +210,7 @@ export class Keeper implements DestinationObserver, Due {
         return this.#merge(task, task.level, task.files, undefined, signal);
       case "snapshot": {
         const { plan } = task;
+        if (plan.status === "image") return this.#takeImage(signal);
         if (plan.status !== "merge") throw new LSError("LS_LTX_CORRUPTED", "what the destination holds does not add up to its newest state");
         const newestMs = plan.files.at(-1)?.createdAt.getTime() ?? 0;
         return this.#merge(task, SNAPSHOT_LEVEL, plan.files, Math.max(Math.round(this.#options.clock.now()), newestMs), signal);
@@ -238,6 +246,17 @@ export class Keeper implements DestinationObserver, Due {
         if (sameTask(this.#next(), task))
           throw new LSError("LS_STORAGE_UNAVAILABLE", `${outcome.reason}, but the listing does not show it`, { retryable: true });
     }
+  }
+
+  async #takeImage(signal: AbortSignal): Promise<void> {
+    const { clock, events, image } = this.#options;
+    const file = await image.take(signal);
+    this.#inventory?.add(file);
+    if (this.#memory?.isUsable(file) === false) {
+      throw new LSError("LS_LTX_CORRUPTED", "a damaged snapshot of the newest state is there already; the next change makes room for another");
+    }
+    this.#memory?.done(SNAPSHOT_LEVEL, clock.now());
+    events.emit({ type: "snapshot", txid: file.maxTXID, sizeBytes: file.size });
   }
 
   async #relist(reason: string, signal: AbortSignal): Promise<void> {

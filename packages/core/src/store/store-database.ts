@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { type DB, joinStore } from "../db/db.js";
 import { type EventSink, reportOf } from "../db/events.js";
 import type { Member } from "../db/membership.js";
@@ -46,12 +47,13 @@ export class StoreDatabase implements Due {
       onEvent: store.onEvent,
       logger: store.logger,
       shutdownTimeoutMs: store.shutdownTimeoutMs,
-      observer: { listed: (files) => this.#keeper.listed(files), uploaded: (file) => this.#keeper.uploaded(file), ended: () => this.#keeper.ended() },
+      observer: { listed: (files) => this.#keeper.listed(files), stored: (file) => this.#keeper.stored(file), ended: () => this.#keeper.ended() },
     });
     this.#keeper = new Keeper({
       client: db.replica.client,
       settings: store.settings,
       verifyIntervalMs: store.verifyIntervalMs,
+      image: { databaseBytes: () => this.#readableBytes(), take: async (signal) => (await db.snapshot({ signal })).file },
       locals: new LocalCopies(this.#member.metaPath),
       lanes,
       scheduler,
@@ -63,6 +65,15 @@ export class StoreDatabase implements Due {
 
   get keeper(): Keeper {
     return this.#keeper;
+  }
+
+  /** Size of the database, while a snapshot can be made from it. */
+  #readableBytes(): number | undefined {
+    const { phase } = this.db.status();
+    if (phase !== "replicating" && phase !== "retrying" && phase !== "paused") return undefined;
+    const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+    // A young database may still lie in its WAL.
+    return Math.max(sizeOf(this.db.path), sizeOf(`${this.db.path}-wal`));
   }
 
   /** Starts replication. When that fails for a reason that may pass, it is tried again by itself. @throws why it failed now. */
