@@ -118,7 +118,8 @@ describe("a database in a Store", () => {
     const cuts = events.filter((event) => event.type === "uploaded").length;
     expect(cuts).toBeGreaterThan(40);
     expect(count(0)).toBeLessThan(40);
-    expect([count(1) > 5, count(2) > 0, count(9) >= 2]).toEqual([true, true, true]);
+    expect([count(1) > 5, count(2) > 0, count(9) > 0]).toEqual([true, true, true]);
+    expect(events.filter((event) => event.type === "snapshot").length).toBeGreaterThan(1);
     const kinds = new Set(events.map((event) => event.type));
     for (const kind of ["phase", "attached", "cut", "uploaded", "compacted", "snapshot", "retention"]) expect(kinds).toContain(kind);
     expect(events.filter((event) => event.type === "keeping-failed" || event.type === "damaged-file")).toEqual([]);
