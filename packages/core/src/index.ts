@@ -4,11 +4,14 @@
  * @module
  */
 export { formatTXID, parseTXID, type TXID } from "@ls/ltx";
+export { type CompactionLevel, DEFAULT_COMPACTION_LEVELS } from "./compaction/levels.js";
+export type { LevelIssue } from "./compaction/verify.js";
 export { type CheckpointResult, DB } from "./db/db.js";
 export type { EnsureExistsResult } from "./db/ensure-exists.js";
 export type { DBEvent, DBEventBody, DBPhase, ErrorReport } from "./db/events.js";
 export type { DBOptions } from "./db/options.js";
 export type { ContinuedBy, NotReadyReason } from "./db/protocol.js";
+export type { SnapshotResult } from "./db/snapshot.js";
 export type { DBStatus, SyncStatus } from "./db/status.js";
 export { isLSError, LSError, type LSErrorCode, type LSErrorOptions } from "./errors.js";
 export { ALL_LEVELS, L0_LEVEL, SNAPSHOT_LEVEL } from "./levels.js";
@@ -30,3 +33,7 @@ export type {
 export type { IntegrityCheck } from "./restore/integrity.js";
 export type { RestoreFileResult, RestoreOptions } from "./restore/restore.js";
 export type { RestoreProgress, RestoreResult } from "./restore/restore-options.js";
+export type { KeepingEvent, KeepingEventBody, KeepingWork, StoreEvent } from "./store/events.js";
+export type { StoreOptions } from "./store/options.js";
+export type { KeepingStatus, LevelStatus, StoreDatabaseStatus, StoreStatus } from "./store/status.js";
+export { Store } from "./store/store.js";

@@ -1,7 +1,10 @@
 import { LSError } from "./errors.js";
+import { type Logger, silentLogger } from "./logger.js";
 
 /** Longest interval: one week. Longer timers are a mistake, and `setTimeout` fires at once above 2^31 ms. */
 const MAX_INTERVAL_MS = 7 * 24 * 3600 * 1000;
+/** Longest duration: ten years. */
+const MAX_DURATION_MS = 3653 * 24 * 3600 * 1000;
 /** Shortest interval that is not 0: below it a loop would spin. */
 const MIN_INTERVAL_MS = 10;
 
@@ -24,6 +27,15 @@ export function checkIntervalMs(name: string, value: number | undefined, default
   });
 }
 
+/** How long something is kept, or how rarely something happens, in milliseconds: 0, or 10 ms to ten years. */
+export function checkDurationMs(name: string, value: number | undefined, defaultValue: number): number {
+  if (value === undefined) return defaultValue;
+  if (value === 0 || (Number.isFinite(value) && value >= MIN_INTERVAL_MS && value <= MAX_DURATION_MS)) return value;
+  throw new LSError("LS_INVALID_OPTION", `${name} must be 0 or ${MIN_INTERVAL_MS} ms to ${MAX_DURATION_MS} ms, not ${String(value)}`, {
+    details: { option: name },
+  });
+}
+
 /** A whole number between `min` and `max`. */
 export function checkInteger(name: string, value: number | undefined, defaultValue: number, min: number, max: number): number {
   if (value === undefined) return defaultValue;
@@ -40,6 +52,14 @@ export function checkChoice<T extends string>(name: string, value: T | undefined
   throw new LSError("LS_INVALID_OPTION", `${name} must be one of ${choices.map((c) => `"${c}"`).join(", ")}, not ${JSON.stringify(value)}`, {
     details: { option: name },
   });
+}
+
+/** A logger with all its methods; the silent one by default. */
+export function checkLogger(owner: string, logger: Logger | undefined): Logger {
+  if (logger === undefined) return silentLogger;
+  const levels: readonly (keyof Logger)[] = ["debug", "info", "warn", "error"];
+  if (typeof logger === "object" && logger !== null && levels.every((level) => typeof logger[level] === "function")) return logger;
+  throw new LSError("LS_INVALID_OPTION", `${owner}: logger must have the methods debug, info, warn and error`, { details: { option: "logger" } });
 }
 
 function nearest(key: string, known: readonly string[]): string | undefined {

@@ -98,6 +98,7 @@ function context(host: EngineHost, client: Destination, more: Partial<AttachCont
       log.push(`upload ${files.map((file) => file.txid).join(" ")} above ${remoteTXID}`);
       for (const { txid } of files) if (txid > remoteTXID) client.files.set(txid, await ltx(txid, 4, [2], 1000 + Number(txid)));
     },
+    listed: () => {},
     continuingAbove: (localTXID, remoteTXID) => log.push(`${localTXID} below ${remoteTXID}`),
     ...more,
     log,

@@ -85,11 +85,12 @@ export class TestReplica {
     return this.headers.at(-1)?.maxTXID ?? 0n;
   }
 
-  /** Takes every level-0 file of the meta directory that is newer than what is held. */
-  async pull(settings: EngineSettings): Promise<void> {
+  /** Takes every level-0 file of the meta directory that is newer than what is held, up to `last`. */
+  async pull(settings: EngineSettings, last: TXID = 2n ** 64n): Promise<void> {
     const directory = join(settings.metaPath, "ltx", "0");
     for (const name of readdirSync(directory).sort()) {
-      if (!name.endsWith(".ltx") || BigInt(`0x${name.slice(0, 16)}`) <= this.txid) continue;
+      const txid = BigInt(`0x${name.slice(0, 16)}`);
+      if (!name.endsWith(".ltx") || txid <= this.txid || txid > last) continue;
       await this.apply(readFileSync(join(directory, name)));
     }
   }

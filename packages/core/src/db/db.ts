@@ -6,10 +6,12 @@ import type { CallOptions } from "../replica-client.js";
 import type { SQLiteDriver } from "../sqlite/driver.js";
 import { resolveDriver } from "../sqlite/resolve.js";
 import { type EnsureExistsResult, ensureExists } from "./ensure-exists.js";
-import { EventSink } from "./events.js";
+import { DB_EVENT_LEVELS, type DBEventBody, EventSink } from "./events.js";
+import type { Member, Membership } from "./membership.js";
 import { type DBOptions, type ResolvedDBOptions, resolveDBOptions } from "./options.js";
 import { Session } from "./session.js";
 import { SharedCall } from "./shared-call.js";
+import type { SnapshotResult } from "./snapshot.js";
 import { closedStatus, type DBStatus, type SyncStatus } from "./status.js";
 import { unlessAborted } from "./unless-aborted.js";
 
@@ -20,6 +22,9 @@ export interface CheckpointResult {
   /** Frames of them that are in the database file. */
   readonly checkpointedFrames: number;
 }
+
+/** For `Store`. @throws LSError `LS_INVALID_OPTION` when the database is open, or belongs to a Store already. */
+export let joinStore: (db: DB, membership: Membership) => Member;
 
 /**
  * A live SQLite database that is replicated to a destination. The application opens the database with its own driver and works as always;
@@ -32,8 +37,10 @@ export class DB {
   /** Absolute path of the database. */
   readonly path: string;
   readonly replica: Replica;
-  readonly #options: ResolvedDBOptions;
-  readonly #events: EventSink;
+  readonly #given: DBOptions;
+  #options: ResolvedDBOptions;
+  #events: EventSink;
+  #isMember = false;
   readonly #closed: DBStatus;
   #driver: SQLiteDriver | undefined;
   #session: Session | undefined;
@@ -47,10 +54,11 @@ export class DB {
    * @throws LSError `LS_INVALID_OPTION`
    */
   constructor(path: string, options: DBOptions) {
+    this.#given = options;
     this.#options = resolveDBOptions(path, options);
     this.path = this.#options.settings.path;
     this.replica = this.#options.replica;
-    this.#events = new EventSink({ db: this.path, onEvent: this.#options.onEvent, logger: this.#options.logger });
+    this.#events = this.#eventSink();
     this.#closed = closedStatus(this.replica.client.destination);
     bindReplica(this.replica, (file) => this.#sqlite().open(file, { readonly: true }));
   }
@@ -100,7 +108,8 @@ export class DB {
    * Flushes and stops replication: everything committed before the call is at the destination when it resolves. Idempotent, and safe at any
    * time; concurrent calls share one shutdown. Uploads are repeated until `shutdownTimeoutMs` is over or `signal` of any call aborts.
    * No handle, timer or thread remains afterwards, also when it rejects.
-   * @throws LSError `LS_NOT_DURABLE` when something is not at the destination, with `details.firstMissingTXID`.
+   * @throws LSError `LS_NOT_DURABLE` when something is not at the destination, with `details.firstMissingTXID`; without it when `open()` had not come
+   * far enough to know.
    */
   async close({ signal }: CallOptions = {}): Promise<void> {
     if (this.#closing === undefined) {
@@ -133,6 +142,7 @@ export class DB {
         // Whoever called open() hears of its failure.
         await opening.settled();
         deadline.signal.removeEventListener("abort", abort);
+        if (deadline.signal.aborted && opening.aborted && this.#session === undefined) throw notStarted(this.path, deadline.signal.reason);
       }
       if (this.#session === undefined) await this.replica.client.close();
       else await this.#session.close(deadline.signal);
@@ -176,6 +186,16 @@ export class DB {
   }
 
   /**
+   * Stores the whole database, as it is now, as one file at level 9 of the destination: a restore then starts there. Writers and checkpoints go on
+   * meanwhile, but the WAL grows until it is done. Uploads everything that is committed first. A snapshot of the same TXID that is there already is
+   * taken for it. One at a time; calls wait for one another.
+   * @throws LSError as {@link DB.syncAndWait}, and the client's when the file cannot be stored: nothing of it is visible then.
+   */
+  async snapshot({ signal }: CallOptions = {}): Promise<SnapshotResult> {
+    return this.#opened().snapshot(signal);
+  }
+
+  /**
    * Restores the newest state from the destination if the database does not exist. Call it before `open()`, and before the application opens
    * the database. What a lost database left staged in its meta directory, and the destination lacks, is uploaded first, so nothing of it is lost.
    * The first cut afterwards continues the destination's history and holds only what changed since.
@@ -209,8 +229,50 @@ export class DB {
     return this.#session;
   }
 
+  static {
+    joinStore = (db, membership) => db.#join(membership);
+  }
+
+  #join({ onEvent, logger, shutdownTimeoutMs, observer }: Membership): Member {
+    if (this.#isMember) throw new LSError("LS_INVALID_OPTION", `${this.path} belongs to a Store already`, { details: { path: this.path } });
+    if (this.#session !== undefined || this.#opening !== undefined) {
+      throw new LSError("LS_INVALID_OPTION", `${this.path} is open: a Store opens its databases itself`, { details: { path: this.path } });
+    }
+    const own = this.#options;
+    const given = this.#given;
+    this.#isMember = true;
+    this.#use({
+      ...own,
+      onEvent: own.onEvent ?? onEvent,
+      logger: given.logger ?? logger ?? own.logger,
+      shutdownTimeoutMs: given.shutdownTimeoutMs ?? shutdownTimeoutMs,
+      observer,
+    });
+    const leave = (): void => {
+      this.#isMember = false;
+      this.#use(own);
+    };
+    return { metaPath: own.settings.metaPath, leave };
+  }
+
+  #use(options: ResolvedDBOptions): void {
+    this.#options = options;
+    this.#events = this.#eventSink();
+  }
+
+  #eventSink(): EventSink {
+    return new EventSink<DBEventBody>({ db: this.path, onEvent: this.#options.onEvent, logger: this.#options.logger }, DB_EVENT_LEVELS);
+  }
+
   #sqlite(): SQLiteDriver {
     this.#driver ??= resolveDriver(this.#options.driver);
     return this.#driver;
   }
+}
+
+function notStarted(path: string, cause: unknown): LSError {
+  return new LSError("LS_NOT_DURABLE", `${path} was closed before its replication had started: what was committed last may be missing at the destination`, {
+    cause,
+    details: { path },
+  });
 }

@@ -92,23 +92,33 @@ export type DBEvent = DBEventBody & {
   readonly at: Date;
 };
 
-export interface EventSinkOptions {
+export type Level = keyof Logger;
+
+export interface EventSinkOptions<Body> {
   readonly db: string;
-  readonly onEvent: ((event: DBEvent) => void) | undefined;
+  readonly onEvent: ((event: Body & { readonly db: string; readonly at: Date }) => void) | undefined;
   readonly logger: Logger;
 }
 
-/** Gives events to the application and to its logger. What an observer throws is logged and goes no further. */
-export class EventSink {
-  readonly #options: EventSinkOptions;
+/** Of any kind of event. */
+export interface EventBody {
+  readonly type: string;
+}
 
-  constructor(options: EventSinkOptions) {
+/** Gives events to the application and to its logger. What an observer throws is logged and goes no further. */
+export class EventSink<Body extends EventBody = DBEventBody> {
+  readonly #options: EventSinkOptions<Body>;
+  readonly #levels: Readonly<Record<string, Level>>;
+
+  /** @param levels the logger's level for each type of event. */
+  constructor(options: EventSinkOptions<Body>, levels: Readonly<Record<Body["type"], Level>>) {
     this.#options = options;
+    this.#levels = levels;
   }
 
-  emit(body: DBEventBody): void {
+  emit(body: Body): void {
     const { db, onEvent, logger } = this.#options;
-    this.#guard(body.type, () => log(logger, db, body));
+    this.#guard(body.type, () => log(logger, this.#levels[body.type] ?? "warn", db, body));
     if (onEvent !== undefined) this.#guard(body.type, () => onEvent({ ...body, db, at: new Date() }));
   }
 
@@ -136,9 +146,8 @@ export function reportOf(error: unknown): ErrorReport {
   return { code: "Error", message: String(error), retryable: false };
 }
 
-type Level = keyof Logger;
-
-const LEVELS: Readonly<Record<DBEventBody["type"], Level>> = {
+/** How loud each event is in the log. */
+export const DB_EVENT_LEVELS: Readonly<Record<DBEventBody["type"], Level>> = {
   phase: "debug",
   attached: "info",
   adopted: "warn",
@@ -159,8 +168,8 @@ const LEVELS: Readonly<Record<DBEventBody["type"], Level>> = {
   failed: "error",
 };
 
-function log(logger: Logger, db: string, { type, ...fields }: DBEventBody): void {
+function log(logger: Logger, level: Level, db: string, { type, ...fields }: EventBody): void {
   // The same trouble again is worth a line only ever more rarely: at 1, 2, 4, 8, … failures.
-  const repeated = "nextRetryAt" in fields && (fields.failures & (fields.failures - 1)) !== 0;
-  logger[repeated ? "debug" : LEVELS[type]](type, { db, ...fields });
+  const repeated = "failures" in fields && typeof fields.failures === "number" && (fields.failures & (fields.failures - 1)) !== 0;
+  logger[repeated ? "debug" : level](type, { db, ...fields });
 }

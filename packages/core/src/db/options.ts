@@ -1,11 +1,12 @@
 import { resolve } from "node:path";
 import { LSError } from "../errors.js";
-import { type Logger, silentLogger } from "../logger.js";
-import { checkChoice, checkInteger, checkIntervalMs, rejectUnknownOptions } from "../options.js";
+import type { Logger } from "../logger.js";
+import { checkChoice, checkInteger, checkIntervalMs, checkLogger, rejectUnknownOptions } from "../options.js";
 import { Replica } from "../replica/replica.js";
-import { type BetterSqlite3Constructor, isBetterSqlite3 } from "../sqlite/better-sqlite3.js";
+import { checkDriverOption, type SQLiteConstructor } from "../sqlite/driver-option.js";
 import { databasePath } from "./database-path.js";
 import type { DBEvent } from "./events.js";
+import type { DestinationObserver } from "./membership.js";
 import { defaultMetaPath } from "./meta-directory.js";
 import type { EngineSettings } from "./protocol.js";
 
@@ -17,10 +18,11 @@ export interface DBOptions {
   /** Where the database is replicated to. */
   readonly replica: Replica;
   /**
-   * The constructor that the application opens its databases with, such as `Database` of better-sqlite3. Default: the better-sqlite3
-   * that this package resolves, else the program's.
+   * The constructor that the application opens its databases with: `Database` of better-sqlite3, or `DatabaseSync` of node:sqlite (Node ≥ 22.14).
+   * Default: node:sqlite when it is the only copy of SQLite that is loaded already; else the better-sqlite3 that this package resolves, else the
+   * program's, else node:sqlite.
    */
-  readonly driver?: BetterSqlite3Constructor | undefined;
+  readonly driver?: SQLiteConstructor | undefined;
   /** Thread of the engine: one worker for all databases, or the application's own thread. Default `"worker"`. */
   readonly host?: "worker" | "inline" | undefined;
   /** Directory for staged files, lock and page table. Default `.<name>-litestream` beside the database. */
@@ -55,13 +57,14 @@ export interface DBOptions {
 export interface ResolvedDBOptions {
   readonly settings: EngineSettings;
   readonly replica: Replica;
-  readonly driver: BetterSqlite3Constructor | undefined;
+  readonly driver: SQLiteConstructor | undefined;
   readonly host: "worker" | "inline";
   readonly workerURL: URL | undefined;
   readonly onDestinationAhead: "error" | "continue";
   readonly onEvent: ((event: DBEvent) => void) | undefined;
   readonly logger: Logger;
   readonly shutdownTimeoutMs: number;
+  readonly observer?: DestinationObserver | undefined;
 }
 
 const MIB = 1024 * 1024;
@@ -87,9 +90,9 @@ const KNOWN: readonly (keyof DBOptions)[] = [
 export function resolveDBOptions(path: string, options: DBOptions): ResolvedDBOptions {
   if (typeof options !== "object" || options === null) throw invalid("replica", "DB: the second argument must be an object with a replica");
   rejectUnknownOptions("DB", options, KNOWN);
-  const { replica, driver, metaPath, onEvent, logger } = options;
+  const { replica, metaPath, onEvent, logger } = options;
   if (!(replica instanceof Replica)) throw invalid("replica", "DB: replica must be a Replica, as in new Replica(fromURL(url))");
-  if (driver !== undefined && !isBetterSqlite3(driver)) throw invalid("driver", 'DB: driver must be the constructor that "better-sqlite3" exports');
+  const driver = checkDriverOption(options.driver);
   if (metaPath !== undefined && (typeof metaPath !== "string" || metaPath === "")) throw invalid("metaPath", "DB: metaPath must name a directory");
   if (onEvent !== undefined && typeof onEvent !== "function") throw invalid("onEvent", "DB: onEvent must be a function");
   const database = databasePath(path);
@@ -111,16 +114,9 @@ export function resolveDBOptions(path: string, options: DBOptions): ResolvedDBOp
     workerURL: workerURLOf(options.workerURL),
     onDestinationAhead: checkChoice("onDestinationAhead", options.onDestinationAhead, "error", ["error", "continue"]),
     onEvent,
-    logger: checkLogger(logger),
+    logger: checkLogger("DB", logger),
     shutdownTimeoutMs: checkIntervalMs("shutdownTimeoutMs", options.shutdownTimeoutMs, 30_000),
   };
-}
-
-function checkLogger(logger: Logger | undefined): Logger {
-  if (logger === undefined) return silentLogger;
-  const levels: readonly (keyof Logger)[] = ["debug", "info", "warn", "error"];
-  if (typeof logger === "object" && logger !== null && levels.every((level) => typeof logger[level] === "function")) return logger;
-  throw invalid("logger", "DB: logger must have the methods debug, info, warn and error");
 }
 
 function workerURLOf(given: string | URL | undefined): URL | undefined {

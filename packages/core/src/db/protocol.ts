@@ -107,6 +107,18 @@ export interface EngineRequests {
   /** The destination holds this file: it may be deleted locally when nothing else needs it. */
   acknowledge: { params: { txid: TXID }; result: undefined };
   /**
+   * Begins to make a file of the whole database: cuts what is committed now, and holds exactly that state until the file is read or given up.
+   * One at a time. Rejects as `sync` does.
+   */
+  snapshotOpen: { params: undefined; result: { txid: TXID } };
+  /**
+   * The next bytes of the LTX file 1…`txid`, the caller's own; `undefined` = it has ended. Rejects with a retryable `LS_NOT_READY` when the state is
+   * held no longer: after `snapshotClose`, when capture has ended, or when nothing was read for minutes. What was read is of no use then.
+   */
+  snapshotRead: { params: undefined; result: { chunk: Uint8Array<ArrayBuffer> | undefined } };
+  /** Lets the state go. Idempotent. */
+  snapshotClose: { params: undefined; result: undefined };
+  /**
    * Last cut (unless `discard`), page table, then every handle is released, also when the cut fails (it rejects after that).
    * Idempotent; `discard: true` while a close is running makes that one give up its cut.
    */

@@ -1,6 +1,8 @@
 import { setMaxListeners } from "node:events";
 import type { TXID } from "@ls/ltx";
+import { Limit } from "../compaction/limit.js";
 import { isLSError, LSError, type LSErrorCode } from "../errors.js";
+import { L0_LEVEL } from "../levels.js";
 import { Uploader, type UploadFailure } from "../replica/uploader.js";
 import type { SQLiteDriver } from "../sqlite/driver.js";
 import { createEngineHost } from "../worker/host.js";
@@ -11,6 +13,7 @@ import { claimDestination } from "./destination-claims.js";
 import { type EventSink, reportOf } from "./events.js";
 import type { ResolvedDBOptions } from "./options.js";
 import type { EngineEvent, EngineHost, StagedFile } from "./protocol.js";
+import { type SnapshotResult, storeSnapshot } from "./snapshot.js";
 import { type Attachment, type DBStatus, phaseOf, type SyncStatus } from "./status.js";
 import { unlessAborted } from "./unless-aborted.js";
 
@@ -30,6 +33,9 @@ export class Session {
   readonly #attachLoop: AttachLoop;
   /** Aborted at the end: attaching stops. */
   readonly #ended: AbortController = new AbortController();
+  readonly #snapshots: Limit = new Limit(1);
+  /** Aborted when closing begins: the last uploads need the bandwidth. */
+  readonly #snapshotsEnded: AbortController = new AbortController();
   #releaseClaim: (() => void) | undefined;
   /** What the engine knows of the disk is no longer so: another one has to look afresh. */
   #engineIsStale = false;
@@ -46,7 +52,7 @@ export class Session {
     this.#options = options;
     this.#events = events;
     // One listener per request under way; Node takes more than ten for a leak.
-    setMaxListeners(0, this.#ended.signal);
+    setMaxListeners(0, this.#ended.signal, this.#snapshotsEnded.signal);
     const { settings, replica } = options;
     this.#driver = driver;
     this.#host = this.#createHost();
@@ -115,6 +121,7 @@ export class Session {
           if (last !== undefined) await this.#uploader.waitFor(last.txid, signal);
           await this.#uploader.pause();
         },
+        listed: (remote) => this.#options.observer?.listed(remote.files),
         continuingAbove: (localTXID, remoteTXID) => this.#events.emit({ type: "destination-ahead", localTXID, remoteTXID }),
       });
       if (result.kind === "attached") this.#began(result);
@@ -160,6 +167,37 @@ export class Session {
       await this.#attachLoop.whenAttached(signal, true);
       const txid = await this.#cutPatiently(signal);
       if (txid !== undefined && (await this.#uploader.waitFor(txid, signal))) return txid;
+    }
+  }
+
+  /** Stores the whole database at level 9; holds everything that is committed now. */
+  async snapshot(signal: AbortSignal | undefined): Promise<SnapshotResult> {
+    const limited = AbortSignal.any(signal === undefined ? [this.#snapshotsEnded.signal] : [this.#snapshotsEnded.signal, signal]);
+    return unlessAborted(
+      this.#snapshots.run(() => this.#snapshot(limited)),
+      limited,
+    );
+  }
+
+  async #snapshot(signal: AbortSignal): Promise<SnapshotResult> {
+    for (;;) {
+      // What waits for the destination is uploaded before the state is held, because the WAL cannot restart under it.
+      await this.syncAndWait(signal);
+      try {
+        const result = await storeSnapshot({
+          host: this.#host,
+          client: this.#options.replica.client,
+          uploadedUpTo: async (txid) => {
+            if (!(await this.#uploader.waitFor(txid, signal))) throw captureEnded(this.#options.settings.path);
+          },
+          signal,
+        });
+        this.#options.observer?.stored(result.file);
+        return result;
+      } catch (error) {
+        if (!isLSError(error, "LS_NOT_READY") || this.#attachLoop.state.kind === "attached") throw error;
+        // Capture ended meanwhile: once more when it runs again.
+      }
     }
   }
 
@@ -239,6 +277,7 @@ export class Session {
   async close(deadline: AbortSignal): Promise<void> {
     this.#lifecycle = "closing";
     this.#refreshPhase();
+    this.#endSnapshots();
     this.#uploader.hurry();
     this.#attachLoop.hurry();
     let failure: unknown;
@@ -278,9 +317,16 @@ export class Session {
     return this.#uploader.pending.first?.txid ?? (uncut ? this.#localTXID + 1n : undefined);
   }
 
+  #endSnapshots(): void {
+    const { path } = this.#options.settings;
+    this.#snapshotsEnded.abort(new LSError("LS_NOT_OPEN", `${path} is being closed`, { details: { path } }));
+  }
+
   async #release(): Promise<void> {
     this.#lifecycle = "closed";
+    this.#options.observer?.ended();
     this.#ended.abort();
+    this.#endSnapshots();
     const stopped = new LSError("LS_NOT_OPEN", `${this.#options.settings.path} was closed`);
     // A client that ignores its signal does not keep the database from being closed.
     await withinGrace(Promise.all([this.#uploader.stop(stopped), this.#attachLoop.stop()]));
@@ -343,6 +389,8 @@ export class Session {
     // While attaching, the position that is found then acknowledges. After a failure nobody keeps the files that this would free.
     if (this.#attachLoop.state.kind === "attached") this.#host.request("acknowledge", { txid: file.txid }).catch((error: unknown) => this.#unexpected(error));
     const lagMs = Math.max(0, Date.now() - file.oldestCommitMs);
+    const { txid, size, timestampMs } = file;
+    this.#options.observer?.stored({ level: L0_LEVEL, minTXID: txid, maxTXID: txid, size, createdAt: new Date(timestampMs) });
     this.#events.emit({ type: "uploaded", txid: file.txid, sizeBytes: file.size, pageCount: file.pageCount, lagMs });
     this.#refreshPhase();
   }
@@ -374,6 +422,7 @@ export class Session {
       this.#lastError = undefined;
     } else if (state.kind === "failed") {
       this.#lastError = { error: state.error, atMs: Date.now() };
+      this.#options.observer?.ended();
       this.#events.emit({ type: "failed", error: reportOf(state.error) });
     }
     this.#refreshPhase();
@@ -398,6 +447,10 @@ export class Session {
     this.#phaseSinceMs = Date.now();
     this.#events.emit({ type: "phase", phase, reason: attachment.kind === "waiting" ? attachment.reason : undefined });
   }
+}
+
+function captureEnded(path: string): LSError {
+  return new LSError("LS_NOT_READY", `the position of ${path} was determined anew while a snapshot was being made`, { retryable: true, details: { path } });
 }
 
 function notDurable(path: string, firstMissingTXID: TXID, cause: unknown): LSError {

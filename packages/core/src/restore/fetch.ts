@@ -2,12 +2,10 @@ import { LSError } from "../errors.js";
 import type { LTXFileInfo, ReplicaClient } from "../replica-client.js";
 import { inOrder } from "./in-order.js";
 import { RetryBudget } from "./retry.js";
+import { StallWatch } from "./stall-watch.js";
 
 /** Bytes fetched by one request. With {@link FetchOptions.parallelism} it bounds what waits in memory. */
 const RANGE_BYTES = 1024 * 1024;
-
-/** A request that gives no byte for so long is broken off and repeated. */
-const STALL_MS = 60_000;
 
 export interface FetchOptions {
   /** Requests under way at a time. */
@@ -41,7 +39,7 @@ export class ShortFile extends LSError {
 export async function* fetchFiles(client: ReplicaClient, files: readonly LTXFileInfo[], options: FetchOptions): AsyncGenerator<FetchedRange, void, undefined> {
   // Ranges go through the same few buffers: collecting garbage would come long after the memory has grown by it.
   const idle: Uint8Array[] = [];
-  const fetch = async (range: Range, signal: AbortSignal): Promise<{ range: Range; buffer: Uint8Array }> => {
+  const fetch = async (range: FileRange, signal: AbortSignal): Promise<{ range: FileRange; buffer: Uint8Array }> => {
     const buffer = idle.pop() ?? new Uint8Array(RANGE_BYTES);
     await fillRange(client, range, buffer, signal);
     return { range, buffer };
@@ -53,13 +51,14 @@ export async function* fetchFiles(client: ReplicaClient, files: readonly LTXFile
   }
 }
 
-interface Range {
+/** A part of a file. */
+export interface FileRange {
   readonly file: LTXFileInfo;
   readonly offset: number;
   readonly size: number;
 }
 
-function* rangesOf(files: readonly LTXFileInfo[]): Generator<Range, void, undefined> {
+function* rangesOf(files: readonly LTXFileInfo[]): Generator<FileRange, void, undefined> {
   for (const file of files) {
     for (let offset = 0; offset < file.size; offset += RANGE_BYTES) {
       yield { file, offset, size: Math.min(RANGE_BYTES, file.size - offset) };
@@ -67,7 +66,8 @@ function* rangesOf(files: readonly LTXFileInfo[]): Generator<Range, void, undefi
   }
 }
 
-async function fillRange(client: ReplicaClient, { file, offset, size }: Range, buffer: Uint8Array, signal: AbortSignal): Promise<void> {
+/** Fetches one range into the start of `buffer`. A request that breaks off goes on where it stopped. */
+export async function fillRange(client: ReplicaClient, { file, offset, size }: FileRange, buffer: Uint8Array, signal: AbortSignal): Promise<void> {
   const budget = new RetryBudget(signal);
   let received = 0;
   while (received < size) {
@@ -87,39 +87,5 @@ async function fillRange(client: ReplicaClient, { file, offset, size }: Range, b
     } finally {
       stall.stop();
     }
-  }
-}
-
-/**
- * A request's own signal: aborted with its parent, and when nothing has moved for {@link STALL_MS}. Not `AbortSignal.any`, which leaves a trace in
- * the parent for each of the many thousand requests of a long restore.
- */
-class StallWatch {
-  readonly #controller = new AbortController();
-  readonly #parent: AbortSignal;
-  readonly #follow = (): void => this.#controller.abort(this.#parent.reason);
-  #timer: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(parent: AbortSignal) {
-    this.#parent = parent;
-    if (parent.aborted) this.#follow();
-    parent.addEventListener("abort", this.#follow, { once: true });
-    this.moved();
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  moved(): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#controller.abort(new LSError("LS_STORAGE_UNAVAILABLE", `no byte came for ${STALL_MS / 1000} s`, { retryable: true }));
-    }, STALL_MS);
-  }
-
-  stop(): void {
-    clearTimeout(this.#timer);
-    this.#parent.removeEventListener("abort", this.#follow);
   }
 }

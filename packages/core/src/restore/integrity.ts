@@ -1,5 +1,6 @@
 import { LSError } from "../errors.js";
-import { type BetterSqlite3Constructor, isBetterSqlite3 } from "../sqlite/better-sqlite3.js";
+import { isNodeSQLite } from "../sqlite/database-sync.js";
+import { checkDriverOption, type SQLiteConstructor } from "../sqlite/driver-option.js";
 
 /** `"quick"` runs `PRAGMA quick_check`, `"full"` runs `PRAGMA integrity_check`, which also compares indexes with their tables. */
 export type IntegrityCheck = "none" | "quick" | "full";
@@ -7,16 +8,14 @@ export type IntegrityCheck = "none" | "quick" | "full";
 /** @throws LSError `LS_DRIVER_REQUIRED` when the check needs a driver and there is none, `LS_INVALID_OPTION` when it is something else. */
 export function checkedDriver(check: IntegrityCheck, driver: unknown, own?: OpenForCheck): OpenForCheck | undefined {
   if (check === "none") return undefined;
-  if (driver === undefined) {
-    if (own !== undefined) return own;
-    throw new LSError("LS_DRIVER_REQUIRED", `integrityCheck: "${check}" needs SQLite: pass the constructor of better-sqlite3 as the driver option`, {
-      details: { option: "driver" },
-    });
-  }
-  if (!isBetterSqlite3(driver)) {
-    throw new LSError("LS_INVALID_OPTION", 'driver must be the constructor that "better-sqlite3" exports', { details: { option: "driver" } });
-  }
-  return openWith(driver);
+  const Database = checkDriverOption(driver);
+  if (Database !== undefined) return openWith(Database);
+  if (own !== undefined) return own;
+  throw new LSError(
+    "LS_DRIVER_REQUIRED",
+    `integrityCheck: "${check}" needs SQLite: pass Database of better-sqlite3, or DatabaseSync of node:sqlite, as the driver option`,
+    { details: { option: "driver" } },
+  );
 }
 
 /** Opens a database read-only, for a check. */
@@ -26,9 +25,9 @@ export type OpenForCheck = (path: string) => {
   close(): void;
 };
 
-function openWith(Database: BetterSqlite3Constructor): OpenForCheck {
+function openWith(Database: SQLiteConstructor): OpenForCheck {
   return (path) => {
-    const database = new Database(path, { readonly: true, fileMustExist: true });
+    const database = isNodeSQLite(Database) ? new Database(path, { readOnly: true }) : new Database(path, { readonly: true, fileMustExist: true });
     return {
       // `as`: `get` is untyped; without raw or pluck mode it gives one property per column.
       row: (sql) => database.prepare(sql).get() as Record<string, unknown> | undefined,

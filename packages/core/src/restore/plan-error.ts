@@ -36,7 +36,7 @@ export function planError(failure: PlanFailure, target: RestoreTarget, damage: D
 }
 
 /** A file as people know it: level and name. */
-function fileLabel(file: LTXFileRef): string {
+export function fileLabel(file: LTXFileRef): string {
   return `level ${file.level} ${formatTXID(file.minTXID)}-${formatTXID(file.maxTXID)}`;
 }
 

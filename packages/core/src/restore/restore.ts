@@ -11,7 +11,7 @@ export interface RestoreOptions extends RestoreToOptions {
   readonly outputPath: string;
   /** Whether SQLite looks the database over before it gets its name. Default `"none"`: every file's checksum is verified in any case. */
   readonly integrityCheck?: IntegrityCheck | undefined;
-  /** The constructor that better-sqlite3 exports; needed for an integrity check. */
+  /** `Database` of better-sqlite3, or `DatabaseSync` of node:sqlite; needed for an integrity check. */
   readonly driver?: unknown;
 }
 

@@ -1,3 +1,5 @@
+import { resultCodeName } from "./result-codes.js";
+
 /** A value as SQLite gives it. 64-bit integers come as numbers; none that the engine asks for exceeds 2^53. */
 export type SQLiteValue = number | string | bigint | null | Uint8Array;
 
@@ -36,7 +38,9 @@ export interface SQLiteDriver {
 }
 
 /** How a worker finds the application's copy of SQLite; survives structured cloning. */
-export interface DriverSpec {
+export type DriverSpec = BetterSqlite3Spec | { readonly name: "node:sqlite" };
+
+export interface BetterSqlite3Spec {
   readonly name: "better-sqlite3";
   /** Absolute path of the package's main module. */
   readonly modulePath: string;
@@ -47,6 +51,7 @@ export interface DriverSpec {
 /** SQLite's result code as a word, such as "SQLITE_BUSY" or "SQLITE_IOERR_WRITE"; `undefined` when `error` does not come from SQLite. */
 export function sqliteErrorCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return undefined;
+  if (error.code === "ERR_SQLITE_ERROR") return "errcode" in error && typeof error.errcode === "number" ? resultCodeName(error.errcode) : undefined;
   return error.code.startsWith("SQLITE_") ? error.code : undefined;
 }
 

@@ -5,7 +5,7 @@ import Database from "better-sqlite3";
 import { afterAll, describe, expect, it } from "vitest";
 import { loadedBinary } from "../../test/native-binary.js";
 import { sourceChild } from "../../test/source-child.js";
-import { CopyWatch, isSQLiteLibrary, loadedSQLiteCopies, parseMaps } from "./loaded-copies.js";
+import { CopyWatch, doublyMappedShm, isSQLiteLibrary, loadedSQLiteCopies, parseMaps } from "./loaded-copies.js";
 
 new Database(":memory:").close();
 const BINARY = loadedBinary();
@@ -36,6 +36,20 @@ describe("parseMaps", () => {
       "",
     ].join("\n");
     expect(parseMaps(Buffer.from(text).toString("latin1"))).toEqual(["/a b/ü.node", "/gone.node"]);
+  });
+});
+
+describe("doublyMappedShm", () => {
+  const line = (offset: string, inode: number, path: string) => `7f00-7f01 rw-s ${offset} fe:00 ${inode}      ${path}`;
+  it.each<[string, string[], string | undefined]>([
+    ["one database in two pieces", [line("00000000", 7, "/a/b-shm"), line("00008000", 7, "/a/b-shm")], undefined],
+    ["two databases", [line("00000000", 7, "/a/b-shm"), line("00000000", 8, "/a/c-shm")], undefined],
+    ["a deleted one and its successor", [line("00000000", 7, "/a/b-shm (deleted)"), line("00000000", 8, "/a/b-shm")], undefined],
+    ["a library in two pieces", [line("00000000", 7, "/lib/x.so"), line("00000000", 7, "/lib/x.so")], undefined],
+    ["the same twice", [line("00000000", 7, "/a ü/b-shm"), line("00008000", 7, "/a ü/b-shm"), line("00000000", 7, "/a ü/b-shm")], "/a ü/b-shm"],
+    ["the same twice, deleted", [line("00000000", 7, "/b-shm (deleted)"), line("00000000", 7, "/b-shm (deleted)")], "/b-shm"],
+  ])("%s", (_, lines, expected) => {
+    expect(doublyMappedShm(Buffer.from(`${lines.join("\n")}\n`).toString("latin1"))).toBe(expected);
   });
 });
 

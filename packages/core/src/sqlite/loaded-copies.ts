@@ -2,23 +2,25 @@ import { readFileSync, statSync } from "node:fs";
 
 /** One SQLite library that is mapped into this process. */
 export interface SQLiteCopy {
-  /** Path of the mapped binary, or "node:sqlite". */
+  /** Path of the mapped binary, "node:sqlite", or what an unknown copy was recognised by. */
   readonly path: string;
 }
 
-const NODE_SQLITE = "node:sqlite";
+/** The name of the copy inside Node. */
+export const NODE_SQLITE = "node:sqlite";
 
 /**
  * The SQLite copies in this process, each once however many names it has (the package store of pnpm hard-links binaries).
  *
  * Two copies know nothing of each other's locks: POSIX gives locks to processes, so closing a file in one drops the locks of the other.
- * Recognised: native add-ons that contain SQLite, under whatever name, and shared `sqlite3` libraries. Not recognised: node:sqlite loaded by
- * another thread only.
+ * Recognised: native add-ons that contain SQLite, under whatever name, and shared `sqlite3` libraries; node:sqlite, when this thread has loaded
+ * it, or (on Linux) when it has a database in WAL mode open that another copy has open too.
  */
 export function loadedSQLiteCopies(): SQLiteCopy[] {
   const copies: SQLiteCopy[] = [];
   const seen = new Set<string>();
-  for (const path of mappedFiles()) {
+  const maps = readMaps();
+  for (const path of maps === undefined ? reportedObjects() : parseMaps(maps)) {
     const addon = path.endsWith(".node");
     if (!addon && !isSQLiteLibrary(path, process.platform)) continue;
     const identity = fileIdentity(path);
@@ -27,6 +29,9 @@ export function loadedSQLiteCopies(): SQLiteCopy[] {
     if (!addon || containsSQLite(path, identity)) copies.push({ path });
   }
   if (nodeSQLiteLoaded()) copies.push({ path: NODE_SQLITE });
+  // Node lists the modules of one thread only, and the copy inside it is no file.
+  const shared = copies.length > 1 || maps === undefined ? undefined : doublyMappedShm(maps);
+  if (shared !== undefined) copies.push({ path: `another copy (node:sqlite in another thread?), which has ${shared} open too` });
   return copies;
 }
 
@@ -104,16 +109,27 @@ function fileIdentity(path: string): string {
   }
 }
 
-function mappedFiles(): string[] {
-  if (process.platform === "linux") {
-    try {
-      // Ten times cheaper than a report, and never waits for other threads.
-      return parseMaps(readFileSync("/proc/self/maps", "latin1"));
-    } catch {
-      // No /proc: fall through.
-    }
+/** The process's mappings, where the system gives them as a text: ten times cheaper than a report, and never waits for other threads. */
+function readMaps(): string | undefined {
+  if (process.platform !== "linux") return undefined;
+  try {
+    return readFileSync("/proc/self/maps", "latin1");
+  } catch {
+    return undefined;
   }
-  return reportedObjects();
+}
+
+/**
+ * A `-shm` file that is mapped more than once from its beginning, by a `/proc/<pid>/maps` text. One copy of SQLite maps it once, however many
+ * connections and threads use it.
+ */
+export function doublyMappedShm(text: string): string | undefined {
+  const seen = new Set<string>();
+  for (const [, file = "", path = ""] of text.matchAll(/^\S+ \S+ 0+ (\S+ \d+) +(\/.*-shm)(?: \(deleted\))?$/gm)) {
+    if (seen.has(file)) return Buffer.from(path, "latin1").toString("utf8");
+    seen.add(file);
+  }
+  return undefined;
 }
 
 /** Paths of the files in a `/proc/<pid>/maps` text, each once. */

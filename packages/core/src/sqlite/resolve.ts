@@ -3,8 +3,11 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { LSError } from "../errors.js";
 import { type BetterSqlite3Constructor, betterSqlite3Driver, isBetterSqlite3, probeBetterSqlite3 } from "./better-sqlite3.js";
+import { isNodeSQLite, type NodeSQLiteConstructor } from "./database-sync.js";
 import type { DriverSpec, SQLiteDriver } from "./driver.js";
-import { loadedSQLiteCopies } from "./loaded-copies.js";
+import { checkDriverOption } from "./driver-option.js";
+import { loadedSQLiteCopies, NODE_SQLITE } from "./loaded-copies.js";
+import { nodeSQLiteDriver, nodeSQLiteSupported } from "./node-sqlite.js";
 
 const PACKAGE = "better-sqlite3";
 /** better-sqlite3 13 is built for Node-API 10 and crashes the process, without an error, on Node < 22.14. */
@@ -14,27 +17,34 @@ const NEEDS_NAPI_10 = 13;
 export type ResolveFrom = readonly string[];
 
 /**
- * Finds the application's copy of SQLite, on the application's thread: `driver` when given, else the better-sqlite3 that core resolves,
- * else the one of the program that was started. Opens and closes one `:memory:` database, so that the native binary is mapped.
+ * Finds the application's copy of SQLite, on the application's thread: `driver` when given; else node:sqlite when the application has loaded
+ * that and nothing else (a better-sqlite3 that merely lies about would be the second copy); else the better-sqlite3 that core resolves, else
+ * the one of the program that was started, else node:sqlite. Opens and closes one `:memory:` database, so that a native binary is mapped.
  * @throws {@link LSError} `LS_DRIVER_REQUIRED` when there is none that can run here; `LS_SECOND_SQLITE` when there are two, naming both;
  * `LS_INVALID_OPTION` when `driver` is something else.
  */
 export function resolveDriver(driver: unknown, from: ResolveFrom = defaultResolveFrom()): SQLiteDriver {
-  if (driver !== undefined && !isBetterSqlite3(driver)) {
-    throw new LSError("LS_INVALID_OPTION", 'driver must be the constructor that "better-sqlite3" exports', { details: { option: "driver" } });
-  }
+  const given = checkDriverOption(driver);
+  const loaded = onlyCopy();
+  if (isNodeSQLite(given)) return onlyNodeSQLite(given, loaded);
+  if (given === undefined && loaded === NODE_SQLITE) return nodeSQLiteDriver();
   const found = findModule(from);
-  let Database: BetterSqlite3Constructor;
-  if (driver !== undefined) {
-    Database = driver;
-  } else {
-    if (found === undefined) {
-      throw new LSError("LS_DRIVER_REQUIRED", 'no SQLite driver was found: install "better-sqlite3", or pass its constructor as the `driver` option');
-    }
-    Database = loadModule(found);
-  }
+  if (given !== undefined) return onlyBetterSqlite3(given, found, loaded);
+  if (found !== undefined) return onlyBetterSqlite3(loadModule(found), found, loaded);
+  if (nodeSQLiteSupported()) return onlyNodeSQLite(undefined, loaded);
+  throw new LSError("LS_DRIVER_REQUIRED", 'no SQLite driver was found: install "better-sqlite3", or pass its constructor as the `driver` option');
+}
+
+function onlyNodeSQLite(DatabaseSync: NodeSQLiteConstructor | undefined, loaded: string | undefined): SQLiteDriver {
+  if (loaded !== undefined && loaded !== NODE_SQLITE) throw secondSQLite([loaded, NODE_SQLITE]);
+  return nodeSQLiteDriver(DatabaseSync);
+}
+
+function onlyBetterSqlite3(Database: BetterSqlite3Constructor, found: string | undefined, loaded: string | undefined): SQLiteDriver {
+  // Before the binary is mapped: it cannot be unmapped again.
+  if (loaded === NODE_SQLITE) throw secondSQLite([loaded, found ?? PACKAGE]);
   // The application may load its binary by a path of its own; opening the package's default beside it would map a second copy.
-  const sqliteVersion = probe(Database, addonOf(onlyCopy()));
+  const sqliteVersion = probe(Database, addonOf(loaded));
   const nativeBinding = addonOf(onlyCopy());
   const modulePath = (nativeBinding === undefined ? undefined : moduleOfBinary(nativeBinding)) ?? found;
   const spec: DriverSpec | undefined = modulePath === undefined ? undefined : { name: PACKAGE, modulePath, nativeBinding };
@@ -43,6 +53,7 @@ export function resolveDriver(driver: unknown, from: ResolveFrom = defaultResolv
 
 /** Opens the same copy in another thread of the process, from what {@link resolveDriver} found. */
 export function driverFromSpec(spec: DriverSpec): SQLiteDriver {
+  if (spec.name === NODE_SQLITE) return nodeSQLiteDriver();
   const Database = loadModule(spec.modulePath);
   const { nativeBinding } = spec;
   return betterSqlite3Driver(Database, { nativeBinding, spec, sqliteVersion: probe(Database, nativeBinding) });

@@ -3,7 +3,7 @@
  */
 import { parentPort } from "node:worker_threads";
 import { Engine } from "../db/engine/engine.js";
-import type { EngineRequests } from "../db/protocol.js";
+import type { EngineOp, EngineRequests } from "../db/protocol.js";
 import { driverFromSpec } from "../sqlite/resolve.js";
 import { toPlainError } from "./host-error.js";
 import type { FromWorker, ToWorker } from "./messages.js";
@@ -23,8 +23,8 @@ const engines = new Map<number, Hosted>();
 /** Why an engine could not be made; every request to it gets this. */
 const broken = new Map<number, unknown>();
 
-function send(message: FromWorker): void {
-  port.postMessage(message);
+function send(message: FromWorker, transfer: readonly ArrayBuffer[] = []): void {
+  port.postMessage(message, transfer);
 }
 
 function create(message: Extract<ToWorker, { type: "create" }>): void {
@@ -51,12 +51,17 @@ async function answer(message: Extract<ToWorker, { type: "request" }>): Promise<
     if (hosted === undefined) throw broken.get(id) ?? new Error("no such engine");
     // `as`: the sender's request() has typed the parameters by the operation.
     const value = await hosted.engine.request(op, params as EngineRequests[typeof op]["params"], controller.signal);
-    send({ type: "answer", engine: id, request, value });
+    send({ type: "answer", engine: id, request, value }, buffersOf(value));
   } catch (error) {
     send({ type: "error", engine: id, request, error: toPlainError(error) });
   } finally {
     hosted?.running.delete(request);
   }
+}
+
+/** What an answer need not be copied for: the bytes are the receiver's. */
+function buffersOf(value: EngineRequests[EngineOp]["result"]): readonly ArrayBuffer[] {
+  return value !== undefined && "chunk" in value && value.chunk !== undefined ? [value.chunk.buffer] : [];
 }
 
 port.on("message", (message: ToWorker) => {

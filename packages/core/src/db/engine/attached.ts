@@ -1,6 +1,8 @@
+import type { TXID } from "@ls/ltx";
 import { LSError } from "../../errors.js";
 import type { BorrowedFile, FileIdentity } from "../../sqlite/borrowed-files.js";
 import type { SQLiteDriver } from "../../sqlite/driver.js";
+import type { ReadMark } from "../../sqlite/read-mark.js";
 import type { VersionGate } from "../../sqlite/version-gate.js";
 import { frameEnd } from "../../wal/frame.js";
 import { type ReadAt, startOf, type WALPosition } from "../../wal/reader.js";
@@ -13,6 +15,7 @@ import { Doubt } from "./doubt.js";
 import type { LocalState } from "./local-state.js";
 import { ReadMarks } from "./read-marks.js";
 import type { Slicer } from "./slicer.js";
+import { SnapshotStream } from "./snapshot-stream.js";
 import { SnapshotView } from "./snapshot-view.js";
 import { cutState } from "./state-cut.js";
 import { TableBuilder } from "./table-builder.js";
@@ -28,6 +31,11 @@ export interface AttachedContext {
   readonly emit: (event: EngineEvent) => void;
   readonly barrierPatienceMs: number;
 }
+
+/** Attempts to read a state before a writer restarts the WAL under it: a matter of microseconds. */
+const VIEW_ATTEMPTS = 3;
+/** A snapshot that nobody reads for so long is given up, ms: the WAL cannot restart under it. */
+const SNAPSHOT_IDLE_MS = 5 * 60_000;
 
 /** What a state cut found. */
 export interface StateOutcome {
@@ -48,6 +56,7 @@ export class Attached {
   readonly #takeover: Takeover;
   #capture: Capture | undefined;
   #builder: TableBuilder | undefined;
+  #snapshot: SnapshotStream | undefined;
   #cutPosition: WALPosition | undefined;
   /** When the oldest commit that waits in the capture was first seen, ms since the epoch. */
   #oldestCommitMs: number | undefined;
@@ -90,8 +99,13 @@ export class Attached {
     return this.#capture === undefined;
   }
 
+  get snapshotting(): boolean {
+    return this.#snapshot !== undefined;
+  }
+
+  /** Somebody else's reader holds up checkpoints. */
   get readerBlocks(): boolean {
-    return this.#takeover.readerBlocks;
+    return this.#snapshot === undefined && this.#takeover.readerBlocks;
   }
 
   readonly readAt: WalFile["readAt"] = (into, position) => this.#wal.readAt(into, position);
@@ -162,13 +176,14 @@ export class Attached {
 
   /**
    * Cuts what is committed, at most one capture full of it.
+   * @param upTo an end that was read since the mark moved last, and what the file may not go beyond. Default: what is committed now.
    * @returns whether more remains.
    */
-  async cut(slicer: Slicer): Promise<boolean> {
+  async cut(slicer: Slicer, upTo?: CommittedEnd): Promise<boolean> {
     const capture = this.#capture;
     if (capture === undefined) throw new LSError("LS_INTERNAL", "nothing is captured");
     this.checkIdentity();
-    const end = this.readEnd();
+    const end = upTo ?? this.readEnd();
     if (capture.isBehind(end)) this.noteDirty(Date.now());
     await capture.grab(end, slicer);
     const taken = capture.take();
@@ -204,6 +219,49 @@ export class Attached {
     this.#context.emit({ type: "staged", file });
     if (this.#oldestCommitMs !== undefined) this.#context.emit({ type: "dirty", sinceMs: this.#oldestCommitMs });
     return more;
+  }
+
+  /**
+   * Takes hold of the newest state, cuts up to exactly that one, and makes a file of the whole of it as it is read.
+   * @returns the TXID of the state.
+   */
+  async openSnapshot(slicer: Slicer): Promise<TXID> {
+    if (this.#snapshot !== undefined) throw new LSError("LS_INTERNAL", "a snapshot is being read already");
+    const mark = this.#connections.openReader();
+    try {
+      const { view, end } = await this.#viewOfNow(mark, slicer);
+      while (await this.cut(slicer, end)) if (slicer.due) await slicer.pause();
+      const { txid } = this.#context.local;
+      this.#snapshot = new SnapshotStream(view, mark, { txid, timestampMs: this.#nextTimestamp() });
+      return txid;
+    } catch (error) {
+      mark.connection.close();
+      throw error;
+    }
+  }
+
+  /** The next bytes of the snapshot; `undefined` = it has ended. */
+  async readSnapshot(slicer: Slicer): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    if (this.#snapshot === undefined) throw new LSError("LS_NOT_READY", "the state of the snapshot is held no longer", { retryable: true });
+    try {
+      const chunk = await this.#snapshot.read(slicer);
+      if (chunk === undefined) this.closeSnapshot();
+      return chunk;
+    } catch (error) {
+      this.closeSnapshot();
+      throw error;
+    }
+  }
+
+  /** Gives the snapshot up. Idempotent. */
+  closeSnapshot(): void {
+    this.#snapshot?.close();
+    this.#snapshot = undefined;
+  }
+
+  /** Gives up a snapshot that nobody reads any more. */
+  closeIdleSnapshot(now: number): void {
+    if (this.#snapshot !== undefined && now - this.#snapshot.lastRead > SNAPSHOT_IDLE_MS) this.closeSnapshot();
   }
 
   /**
@@ -279,13 +337,31 @@ export class Attached {
   /** Ends the mark and closes everything; the WAL stays as it is. Safe whatever the application has open. */
   close(): void {
     this.#closeBuilder();
+    this.closeSnapshot();
     this.#wal.close();
     this.#connections.close();
   }
 
   #barrierAllowed(end: CommittedEnd): boolean {
     const { checkpointBarrier, maxWalBytes } = this.#context.settings;
-    return checkpointBarrier === "emergency" && frameEnd(end.frames, this.pageSize) > maxWalBytes && !this.#takeover.readerBlocks;
+    // Under a snapshot of our own it would hold writers up for nothing.
+    if (this.#snapshot !== undefined || this.#takeover.readerBlocks) return false;
+    return checkpointBarrier === "emergency" && frameEnd(end.frames, this.pageSize) > maxWalBytes;
+  }
+
+  /** The newest state, held by `mark`, and where the committed frames ended in it. */
+  async #viewOfNow(mark: ReadMark, slicer: Slicer): Promise<{ readonly view: SnapshotView; readonly end: CommittedEnd }> {
+    for (let attempt = 1; ; attempt++) {
+      mark.begin();
+      const end = this.readEnd();
+      try {
+        return { view: await SnapshotView.take(this.#viewParts(), mark, end, slicer), end };
+      } catch (error) {
+        // Everything may be in the database file, and a writer then starts the WAL anew between two of our reads.
+        if (!(error instanceof Doubt) || attempt === VIEW_ATTEMPTS) throw error;
+      }
+      mark.end();
+    }
   }
 
   /** The state at the last captured frame. */

@@ -2,6 +2,7 @@ import { lockPage, PageHasher, type TXID } from "@ls/ltx";
 import { WAL_HEADER_SIZE } from "../../wal/header.js";
 import type { MetaDirectory } from "../meta-directory.js";
 import { PageTable } from "../page-table.js";
+import { everyPage } from "./page-run.js";
 import type { Slicer } from "./slicer.js";
 import type { SnapshotView } from "./snapshot-view.js";
 import { Staging } from "./staging.js";
@@ -63,10 +64,4 @@ export async function cutState(
   } finally {
     hasher.dispose();
   }
-}
-
-function everyPage(first: number, count: number, lock: number, out: Uint32Array): number {
-  let found = 0;
-  for (let pgno = first; pgno < first + count; pgno++) if (pgno !== lock) out[found++] = pgno;
-  return found;
 }

@@ -1,6 +1,6 @@
-import { type FSWatcher, watch } from "node:fs";
 import { basename, dirname } from "node:path";
 import { followLinks } from "../../sqlite/borrowed-files.js";
+import { watchFiles } from "./directory-watch.js";
 
 /** More wake-ups than this within {@link WINDOW_MS} and watching costs more than looking every 50 ms (measured: 15–20 % of a core at 10,000 commits/s). */
 const BUSY_WAKES = 40;
@@ -15,10 +15,9 @@ const SECOND_LOOK_MS = 1;
  */
 export class DatabaseWatch {
   readonly #path: string;
-  #names: ReadonlySet<string> = new Set();
   readonly #onWake: () => void;
   readonly #onBusy: () => void;
-  #watcher: FSWatcher | undefined;
+  #end: (() => void) | undefined;
   #secondLook: NodeJS.Timeout | undefined;
   #windowStart = 0;
   #wakes = 0;
@@ -31,33 +30,36 @@ export class DatabaseWatch {
   }
 
   get active(): boolean {
-    return this.#watcher !== undefined;
+    return this.#end !== undefined;
   }
 
   /** Starts watching; does nothing where the directory cannot be watched (absent, inotify limit, network file system). */
   start(): void {
-    if (this.#watcher !== undefined) return;
+    if (this.#end !== undefined) return;
     const file = followLinks(this.#path);
-    this.#names = new Set([basename(file), `${basename(file)}-wal`]);
+    const names = new Set([basename(file), `${basename(file)}-wal`]);
     try {
-      const watcher = watch(dirname(file), { persistent: false }, (_event, name) => this.#onEvent(name));
-      watcher.on("error", () => this.stop());
-      this.#watcher = watcher;
+      this.#end = watchFiles(
+        dirname(file),
+        names,
+        () => this.#onEvent(),
+        () => this.stop(),
+      );
     } catch {
       // Polling is the net under every watch, so a refused watch costs latency only.
     }
   }
 
   stop(): void {
-    this.#watcher?.close();
-    this.#watcher = undefined;
+    this.#end?.();
+    this.#end = undefined;
     clearTimeout(this.#secondLook);
     this.#secondLook = undefined;
   }
 
-  #onEvent(name: string | null): void {
+  #onEvent(): void {
     // One commit makes several events; one wake-up follows them all.
-    if (this.#secondLook !== undefined || (name !== null && !this.#names.has(name))) return;
+    if (this.#secondLook !== undefined) return;
     const now = performance.now();
     if (now - this.#windowStart > WINDOW_MS) {
       this.#windowStart = now;

@@ -1,0 +1,32 @@
+import type { Logger } from "../logger.js";
+import type { LTXFileInfo } from "../replica-client.js";
+import type { DBEvent } from "./events.js";
+
+/** Told what the destination of a database holds, as replication finds out. */
+export interface DestinationObserver {
+  /** Everything that is there: listed just now. */
+  listed(files: readonly LTXFileInfo[]): void;
+  /** One more file is durable there. */
+  stored(file: LTXFileInfo): void;
+  /** Replication has ended: the destination may be somebody else's from now on. */
+  ended(): void;
+}
+
+/** What a Store gives to its databases. */
+export interface Membership {
+  /** For a database that has none of its own. */
+  readonly onEvent: ((event: DBEvent) => void) | undefined;
+  /** For a database that has none of its own. */
+  readonly logger: Logger | undefined;
+  /** For a database that has none of its own. */
+  readonly shutdownTimeoutMs: number;
+  readonly observer: DestinationObserver;
+}
+
+/** What a Store needs of a database beyond its public face. */
+export interface Member {
+  /** Directory with its staged files. */
+  readonly metaPath: string;
+  /** The database is its own again. Call it while it is closed. */
+  leave(): void;
+}

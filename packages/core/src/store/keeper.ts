@@ -1,0 +1,355 @@
+import { type KeepingSettings, type KeepingTask, planAgenda } from "../compaction/agenda.js";
+import { Inventory } from "../compaction/inventory.js";
+import { KeepingMemory } from "../compaction/keeping-memory.js";
+import type { Limit } from "../compaction/limit.js";
+import { mergeFiles } from "../compaction/merge.js";
+import { deleteFiles } from "../compaction/retention.js";
+import { type LevelIssue, verifyLevels } from "../compaction/verify.js";
+import { type EventSink, reportOf } from "../db/events.js";
+import type { DestinationObserver } from "../db/membership.js";
+import { isLSError, LSError } from "../errors.js";
+import { ALL_LEVELS, L0_LEVEL, SNAPSHOT_LEVEL } from "../levels.js";
+import { retryDelayMs } from "../replica/retry-delay.js";
+import type { LTXFileInfo, ReplicaClient } from "../replica-client.js";
+import { listReplica } from "../restore/list-all.js";
+import { fileKey } from "../restore/plan.js";
+import type { Clock } from "./clock.js";
+import type { KeepingEventBody, KeepingWork } from "./events.js";
+import type { LocalCopies } from "./local-copies.js";
+import type { Due, Scheduler } from "./scheduler.js";
+import type { KeepingStatus } from "./status.js";
+
+/** First wait after a failure, ms. */
+const RETRY_BASE_MS = 1000;
+/** A destination that lets nothing be deleted is asked again after that. */
+const APPEND_ONLY_RETRY_MS = 60 * 60_000;
+/** Whether deleted level-0 files are really gone is looked up at most this often. */
+const CHECK_MS = 60 * 60_000;
+
+/** Work at a time over all databases. Those that failed last have their own, narrow lane: they may hang, and must not hold up the others. */
+export interface Lanes {
+  readonly healthy: Limit;
+  readonly ailing: Limit;
+}
+
+/** Snapshots made from the database itself. */
+export interface SnapshotImage {
+  /** Size of the database; undefined while it cannot be read. */
+  databaseBytes(): number | undefined;
+  /** Stores one at the destination. */
+  take(signal: AbortSignal): Promise<LTXFileInfo>;
+}
+
+export interface KeeperOptions {
+  readonly client: ReplicaClient;
+  readonly settings: KeepingSettings;
+  /** How often the levels are verified, ms; 0 = never. */
+  readonly verifyIntervalMs: number;
+  readonly image: SnapshotImage;
+  readonly locals: LocalCopies;
+  readonly lanes: Lanes;
+  readonly scheduler: Scheduler;
+  readonly clock: Clock;
+  readonly events: EventSink<KeepingEventBody>;
+  /** From 0 to below 1: this database's share of the spread of due times. */
+  readonly jitter: number;
+}
+
+/**
+ * Keeps one destination: does what `planAgenda` says, one thing at a time, and knows what came of it. Nothing happens until replication has listed
+ * the destination, and again after it has ended.
+ */
+export class Keeper implements DestinationObserver, Due {
+  readonly #options: KeeperOptions;
+  #inventory: Inventory | undefined;
+  #memory: KeepingMemory | undefined;
+  /** Defined while work is allowed; aborting it ends what is being done. */
+  #allowed: AbortController | undefined;
+  #run: Promise<void> | undefined;
+  #doing: { readonly work: KeepingWork; readonly sinceMs: number } | undefined;
+  #nextMs: number | undefined;
+  #verifyAtMs: number = Number.POSITIVE_INFINITY;
+  readonly #failures: Record<KeepingWork, number> = { merge: 0, snapshot: 0, retention: 0, verify: 0 };
+  #lastError: { readonly error: unknown; readonly atMs: number } | undefined;
+  #isAppendOnly = false;
+  #checkedMs: number = Number.NEGATIVE_INFINITY;
+
+  constructor(options: KeeperOptions) {
+    this.#options = options;
+  }
+
+  // ---- what replication finds out
+
+  listed(files: readonly LTXFileInfo[]): void {
+    const nowMs = this.#options.clock.now();
+    this.#inventory = new Inventory(files);
+    this.#memory ??= new KeepingMemory(nowMs, this.#options.jitter);
+    if (this.#options.verifyIntervalMs > 0 && this.#verifyAtMs === Number.POSITIVE_INFINITY) this.#verifyAtMs = nowMs + this.#options.verifyIntervalMs;
+    this.#allowed ??= new AbortController();
+    this.due();
+  }
+
+  stored(file: LTXFileInfo): void {
+    this.#inventory?.add(file);
+    this.due();
+  }
+
+  ended(): void {
+    this.#allowed?.abort();
+    this.#allowed = undefined;
+    this.#inventory = undefined;
+    this.#wake(undefined);
+  }
+
+  /** Ends what is being done; resolves when nothing runs any more. */
+  async stop(): Promise<void> {
+    this.ended();
+    await this.#run;
+  }
+
+  /** Looks whether there is something to do, and does it. */
+  due(): void {
+    if (this.#run !== undefined || this.#allowed === undefined) return;
+    const { signal } = this.#allowed;
+    if (!this.#hasWork()) return;
+    this.#run = this.#work(signal).finally(() => {
+      this.#run = undefined;
+      this.due();
+    });
+  }
+
+  /**
+   * Lists the destination and checks what a listing can tell.
+   * @throws errors of the client.
+   */
+  async verify(signal: AbortSignal): Promise<readonly LevelIssue[]> {
+    const { files } = await listReplica(this.#options.client, { accurateTimestamps: false, inOrder: true, patient: false, signal });
+    const issues = verifyLevels(files);
+    this.#options.events.emit({ type: "verified", issues });
+    return issues;
+  }
+
+  status(): KeepingStatus {
+    const inventory = this.#inventory;
+    const snapshot = inventory?.level(SNAPSHOT_LEVEL).at(-1);
+    return {
+      levels: inventory === undefined ? undefined : ALL_LEVELS.map((level) => levelStatus(inventory, level)).filter((level) => level.files > 0),
+      snapshot: snapshot === undefined ? undefined : { txid: snapshot.maxTXID, createdAt: snapshot.createdAt },
+      doing: this.#doing === undefined ? undefined : { work: this.#doing.work, since: new Date(this.#doing.sinceMs) },
+      nextAt: this.#nextMs === undefined ? undefined : new Date(this.#nextMs),
+      lastError: this.#lastError === undefined ? undefined : { ...reportOf(this.#lastError.error), at: new Date(this.#lastError.atMs) },
+      failures: Math.max(...Object.values(this.#failures)),
+      isAppendOnly: this.#isAppendOnly,
+    };
+  }
+
+  // ---- work
+
+  async #work(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && this.#hasWork()) {
+      const { healthy, ailing } = this.#options.lanes;
+      const lane = this.#isAiling ? ailing : healthy;
+      await lane.run(() => this.#doNext(signal));
+    }
+  }
+
+  get #isAiling(): boolean {
+    return Object.values(this.#failures).some((failures) => failures > 0);
+  }
+
+  /** Whether something is due now; if not, sets the alarm for what comes next. */
+  #hasWork(): boolean {
+    const task = this.#next();
+    return task !== undefined;
+  }
+
+  #next(): KeepingTask | "verify" | undefined {
+    const { settings, locals, clock, image } = this.#options;
+    if (this.#inventory === undefined || this.#memory === undefined) return undefined;
+    const nowMs = clock.now();
+    const agenda = planAgenda({
+      inventory: this.#inventory,
+      settings,
+      memory: this.#memory,
+      nowMs,
+      isLocal: (file) => locals.has(file),
+      databaseBytes: image.databaseBytes(),
+    });
+    if (agenda !== "idle" && "task" in agenda) return agenda.task;
+    if (this.#verifyAtMs <= nowMs) return "verify";
+    const atMs = Math.min(agenda === "idle" ? Number.POSITIVE_INFINITY : agenda.atMs, this.#verifyAtMs);
+    this.#wake(atMs === Number.POSITIVE_INFINITY ? undefined : atMs);
+    return undefined;
+  }
+
+  async #doNext(signal: AbortSignal): Promise<void> {
+    // Looked at anew: the wait for the lane may have been long.
+    const task = signal.aborted ? undefined : this.#next();
+    if (task === undefined) return;
+    const work = task === "verify" ? task : task.kind;
+    this.#doing = { work, sinceMs: this.#options.clock.now() };
+    try {
+      if (task === "verify") await this.#verifyOnSchedule(signal);
+      else await this.#perform(task, signal);
+      this.#succeeded(work);
+    } catch (error) {
+      if (!signal.aborted) this.#failed(work, error);
+    } finally {
+      this.#doing = undefined;
+    }
+  }
+
+  async #verifyOnSchedule(signal: AbortSignal): Promise<void> {
+    this.#verifyAtMs = this.#options.clock.now() + this.#options.verifyIntervalMs;
+    await this.verify(signal);
+  }
+
+  async #perform(task: KeepingTask, signal: AbortSignal): Promise<void> {
+    switch (task.kind) {
+      case "merge":
+        return this.#merge(task, task.level, task.files, undefined, signal);
+      case "snapshot": {
+        const { plan } = task;
+        if (plan.status === "image") return this.#takeImage(signal);
+        if (plan.status !== "merge") throw new LSError("LS_LTX_CORRUPTED", "what the destination holds does not add up to its newest state");
+        const newestMs = plan.files.at(-1)?.createdAt.getTime() ?? 0;
+        return this.#merge(task, SNAPSHOT_LEVEL, plan.files, Math.max(Math.round(this.#options.clock.now()), newestMs), signal);
+      }
+      case "retention":
+        return this.#delete(task.of, task.files, signal);
+    }
+  }
+
+  async #merge(task: KeepingTask, level: number, files: readonly LTXFileInfo[], timestampMs: number | undefined, signal: AbortSignal): Promise<void> {
+    const { client, clock, events, locals } = this.#options;
+    const outcome = await mergeFiles({ client, level, files, timestampMs, readLocal: locals.read, signal });
+    switch (outcome.status) {
+      case "written": {
+        const { file } = outcome;
+        this.#inventory?.add(file);
+        this.#memory?.done(level, clock.now());
+        if (level === SNAPSHOT_LEVEL) events.emit({ type: "snapshot", txid: file.maxTXID, sizeBytes: file.size });
+        else {
+          const { minTXID, maxTXID, size } = file;
+          events.emit({ type: "compacted", level, minTXID, maxTXID, sizeBytes: size, inputs: files.length });
+        }
+        return;
+      }
+      case "damaged":
+        for (const file of outcome.files) {
+          if (this.#memory?.condemn(file, file.reason) === true) events.emit({ type: "damaged-file", ...file });
+        }
+        return;
+      case "changed":
+        await this.#relist(outcome.reason, signal);
+        // Still the same plan from a new listing: the service shows what is not so. It takes time, not another attempt at once.
+        if (sameTask(this.#next(), task))
+          throw new LSError("LS_STORAGE_UNAVAILABLE", `${outcome.reason}, but the listing does not show it`, { retryable: true });
+    }
+  }
+
+  async #takeImage(signal: AbortSignal): Promise<void> {
+    const { clock, events, image } = this.#options;
+    const file = await image.take(signal);
+    this.#inventory?.add(file);
+    if (this.#memory?.isUsable(file) === false) {
+      throw new LSError("LS_LTX_CORRUPTED", "a damaged snapshot of the newest state is there already; the next change makes room for another");
+    }
+    this.#memory?.done(SNAPSHOT_LEVEL, clock.now());
+    events.emit({ type: "snapshot", txid: file.maxTXID, sizeBytes: file.size });
+  }
+
+  async #relist(reason: string, signal: AbortSignal): Promise<void> {
+    const { files } = await listReplica(this.#options.client, { accurateTimestamps: false, inOrder: true, patient: false, signal });
+    if (this.#inventory === undefined) return;
+    const listed = new Inventory(files);
+    const newest = listed.maxTXID(L0_LEVEL);
+    // The newest cuts are never deleted by anyone: what the listing lacks of them is younger than it.
+    for (const file of this.#inventory.level(L0_LEVEL)) if (file.maxTXID > newest) listed.add(file);
+    this.#inventory = listed;
+    this.#options.events.emit({ type: "relisted", reason });
+  }
+
+  async #delete(of: "l0" | "history", files: readonly LTXFileInfo[], signal: AbortSignal): Promise<void> {
+    const { client, clock, events } = this.#options;
+    const { deleted, failures, isAppendOnly } = await deleteFiles(client, files, signal);
+    for (const file of deleted) this.#inventory?.remove(file);
+    if (deleted.length > 0) events.emit({ type: "retention", files: deleted.length, bytes: deleted.reduce((sum, file) => sum + file.size, 0) });
+    if (isAppendOnly) {
+      if (!this.#isAppendOnly) events.emit({ type: "append-only" });
+      this.#isAppendOnly = true;
+      this.#memory?.holdOff("retention", clock.now() + APPEND_ONLY_RETRY_MS);
+      return;
+    }
+    if (failures.length > 0) {
+      await this.#relist("some files could not be deleted", signal);
+      throw deletionFailed(failures);
+    }
+    this.#isAppendOnly = false;
+    this.#memory?.done(of, clock.now());
+    if (of === "history" || clock.now() - this.#checkedMs >= CHECK_MS) await this.#checkGone(deleted, signal);
+  }
+
+  /** Some services say that they deleted, and did not. */
+  async #checkGone(deleted: readonly LTXFileInfo[], signal: AbortSignal): Promise<void> {
+    const { client, clock, events } = this.#options;
+    this.#checkedMs = clock.now();
+    const keys = new Set(deleted.map(fileKey));
+    const remaining: LTXFileInfo[] = [];
+    for (const level of new Set(deleted.map((file) => file.level))) {
+      for await (const file of client.ltxFiles(level, { signal })) if (keys.has(fileKey(file))) remaining.push(file);
+    }
+    if (remaining.length === 0) return;
+    for (const file of remaining) this.#inventory?.add(file);
+    this.#memory?.holdOff("retention", clock.now() + APPEND_ONLY_RETRY_MS);
+    events.emit({ type: "retention-ineffective", files: remaining.length });
+  }
+
+  #succeeded(work: KeepingWork): void {
+    const failures = this.#failures[work];
+    if (failures === 0) return;
+    this.#failures[work] = 0;
+    if (!this.#isAiling) this.#lastError = undefined;
+    this.#options.events.emit({ type: "keeping-recovered", failures });
+  }
+
+  #failed(work: KeepingWork, error: unknown): void {
+    const { clock, events } = this.#options;
+    const nowMs = clock.now();
+    const failures = ++this.#failures[work];
+    const retryable = isLSError(error) && error.retryable;
+    const nextRetryMs = nowMs + retryDelayMs({ failures, retryable, baseMs: RETRY_BASE_MS, random: Math.random() });
+    if (work === "verify") this.#verifyAtMs = nextRetryMs;
+    else this.#memory?.holdOff(work, nextRetryMs);
+    this.#lastError = { error, atMs: nowMs };
+    events.emit({ type: "keeping-failed", work, error: reportOf(error), failures, nextRetryAt: new Date(nextRetryMs) });
+  }
+
+  #wake(atMs: number | undefined): void {
+    this.#nextMs = atMs;
+    this.#options.scheduler.set(this, atMs);
+  }
+}
+
+function sameTask(next: KeepingTask | "verify" | undefined, task: KeepingTask): boolean {
+  return next !== undefined && next !== "verify" && keyOf(next) === keyOf(task);
+}
+
+function keyOf(task: KeepingTask): string {
+  const files = task.kind === "snapshot" ? (task.plan.status === "merge" ? task.plan.files : []) : task.files;
+  return [task.kind, task.kind === "merge" ? task.level : "", ...files.map(fileKey)].join(" ");
+}
+
+function deletionFailed(failures: readonly unknown[]): LSError {
+  const first = failures[0];
+  const { message, retryable } = reportOf(first);
+  return new LSError("LS_STORAGE_UNAVAILABLE", `${failures.length} files could not be deleted, the first because: ${message}`, {
+    cause: new AggregateError(failures),
+    retryable,
+  });
+}
+
+function levelStatus(inventory: Inventory, level: number): { level: number; files: number; bytes: number; maxTXID: bigint } {
+  const files = inventory.level(level);
+  return { level, files: files.length, bytes: files.reduce((sum, file) => sum + file.size, 0), maxTXID: inventory.maxTXID(level) };
+}

@@ -1,0 +1,54 @@
+import { statSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { formatLTXFilename } from "@ls/ltx";
+import type { ReadLocal } from "../compaction/merge-source.js";
+import { L0_LEVEL } from "../levels.js";
+import type { LTXFileInfo, LTXFileRef } from "../replica-client.js";
+import type { FileRange } from "../restore/fetch.js";
+import { fileSystemError, systemErrorCode } from "../system-error.js";
+
+/**
+ * Level-0 files that still lie beside the database. They may vanish at any moment, and are only taken for the destination's file while they have its
+ * size: a merge verifies the rest.
+ */
+export class LocalCopies {
+  readonly #directory: string;
+
+  /** @param metaPath the database's meta directory. */
+  constructor(metaPath: string) {
+    this.#directory = join(metaPath, "ltx", String(L0_LEVEL));
+  }
+
+  has(file: LTXFileInfo): boolean {
+    return file.level === L0_LEVEL && statSync(this.#path(file), { throwIfNoEntry: false })?.size === file.size;
+  }
+
+  /** Nothing stays open between two ranges, so any number of files can be read at the same time. */
+  readonly read: ReadLocal = async (range: FileRange, buffer: Uint8Array): Promise<boolean> => {
+    if (range.file.level !== L0_LEVEL) return false;
+    const path = this.#path(range.file);
+    try {
+      const handle = await open(path, "r");
+      try {
+        if ((await handle.stat()).size !== range.file.size) return false;
+        let received = 0;
+        while (received < range.size) {
+          const { bytesRead } = await handle.read(buffer, received, range.size - received, range.offset + received);
+          if (bytesRead === 0) return false;
+          received += bytesRead;
+        }
+        return true;
+      } finally {
+        await handle.close();
+      }
+    } catch (error) {
+      if (systemErrorCode(error) === "ENOENT") return false;
+      throw fileSystemError(error, "read", path);
+    }
+  };
+
+  #path({ minTXID, maxTXID }: LTXFileRef): string {
+    return join(this.#directory, formatLTXFilename(minTXID, maxTXID));
+  }
+}

@@ -1,0 +1,77 @@
+import type { KeepingSettings } from "../compaction/agenda.js";
+import { type CompactionLevel, checkCompactionLevels } from "../compaction/levels.js";
+import { LSError } from "../errors.js";
+import type { Logger } from "../logger.js";
+import { checkDurationMs, checkInteger, checkIntervalMs, checkLogger, rejectUnknownOptions } from "../options.js";
+import type { StoreEvent } from "./events.js";
+
+/** Options of a `Store`. Times are in milliseconds. */
+export interface StoreOptions {
+  /** Levels that files are merged into. Default: level 1 every 30 s, 2 every 5 min, 3 every hour. `[{ level: 0 }]` = nothing is compacted. */
+  readonly levels?: readonly CompactionLevel[] | undefined;
+  /** How old the newest snapshot may get before the next one, if anything changed: 10 ms to ten years. Default 24 h; 0 = no snapshots. */
+  readonly snapshotIntervalMs?: number | undefined;
+  /**
+   * How long snapshots, and with them the points in time above them, are kept: 10 ms to ten years. Default 24 h; 0 = for ever. The newest
+   * snapshot is never deleted.
+   */
+  readonly snapshotRetentionMs?: number | undefined;
+  /** How long level-0 files are kept once level 1 holds them: 10 ms to ten years. Default 5 min; 0 = for ever. */
+  readonly l0RetentionMs?: number | undefined;
+  /** How often the levels of each destination are listed and verified: 10 ms to ten years. Default 0 = only by `verify()`. */
+  readonly verifyIntervalMs?: number | undefined;
+  /** Merges and deletions at a time over all databases, 1 to 64; each takes up to 40 MiB. Default 2. */
+  readonly parallelism?: number | undefined;
+  /** Longest flush during `close()`. Default 30,000; 0 = release without flushing. Also for databases that set none of their own. */
+  readonly shutdownTimeoutMs?: number | undefined;
+  /** Receives the events of keeping, and of the databases that have no observer of their own. What it throws is logged and ignored. */
+  readonly onEvent?: ((event: StoreEvent) => void) | undefined;
+  /** Default: silent. Also for databases that have none of their own. */
+  readonly logger?: Logger | undefined;
+}
+
+/** {@link StoreOptions}, checked and complete. */
+export interface ResolvedStoreOptions {
+  readonly settings: KeepingSettings;
+  readonly verifyIntervalMs: number;
+  readonly parallelism: number;
+  readonly shutdownTimeoutMs: number;
+  readonly onEvent: ((event: StoreEvent) => void) | undefined;
+  readonly logger: Logger;
+}
+
+const HOUR_MS = 3_600_000;
+const KNOWN: readonly (keyof StoreOptions)[] = [
+  "levels",
+  "snapshotIntervalMs",
+  "snapshotRetentionMs",
+  "l0RetentionMs",
+  "verifyIntervalMs",
+  "parallelism",
+  "shutdownTimeoutMs",
+  "onEvent",
+  "logger",
+];
+
+/** @throws LSError `LS_INVALID_OPTION` */
+export function resolveStoreOptions(options: StoreOptions): ResolvedStoreOptions {
+  if (typeof options !== "object" || options === null) throw new LSError("LS_INVALID_OPTION", "Store: the second argument must be an object");
+  rejectUnknownOptions("Store", options, KNOWN);
+  const { onEvent } = options;
+  if (onEvent !== undefined && typeof onEvent !== "function") {
+    throw new LSError("LS_INVALID_OPTION", "Store: onEvent must be a function", { details: { option: "onEvent" } });
+  }
+  return {
+    settings: {
+      levels: checkCompactionLevels(options.levels),
+      snapshotIntervalMs: checkDurationMs("snapshotIntervalMs", options.snapshotIntervalMs, 24 * HOUR_MS),
+      snapshotRetentionMs: checkDurationMs("snapshotRetentionMs", options.snapshotRetentionMs, 24 * HOUR_MS),
+      l0RetentionMs: checkDurationMs("l0RetentionMs", options.l0RetentionMs, HOUR_MS / 12),
+    },
+    verifyIntervalMs: checkDurationMs("verifyIntervalMs", options.verifyIntervalMs, 0),
+    parallelism: checkInteger("parallelism", options.parallelism, 2, 1, 64),
+    shutdownTimeoutMs: checkIntervalMs("shutdownTimeoutMs", options.shutdownTimeoutMs, 30_000),
+    onEvent,
+    logger: checkLogger("Store", options.logger),
+  };
+}

@@ -1,0 +1,252 @@
+import { setMaxListeners } from "node:events";
+import { Limit } from "../compaction/limit.js";
+import type { LevelIssue } from "../compaction/verify.js";
+import { DB } from "../db/db.js";
+import { EventSink } from "../db/events.js";
+import { unlessAborted } from "../db/unless-aborted.js";
+import { isLSError, LSError } from "../errors.js";
+import type { CallOptions, ReplicaClient } from "../replica-client.js";
+import { systemClock } from "./clock.js";
+import { KEEPING_EVENT_LEVELS, type KeepingEventBody } from "./events.js";
+import type { Lanes } from "./keeper.js";
+import { type ResolvedStoreOptions, resolveStoreOptions, type StoreOptions } from "./options.js";
+import { Scheduler } from "./scheduler.js";
+import type { StoreStatus } from "./status.js";
+import { StoreDatabase } from "./store-database.js";
+
+/** Databases that are opened at a time: thousands at once would only wait for one another. */
+const OPENING = 16;
+/** A database whose destination does not answer for so long counts as started: it goes on by itself. */
+const START_PATIENCE_MS = 5000;
+
+/**
+ * Any number of databases, replicated and kept: their destinations are compacted, get snapshots, and lose what is past its time. One timer and
+ * shared budgets serve all of them; a database that fails holds up no other, and one that rests costs nothing.
+ */
+export class Store {
+  readonly #options: ResolvedStoreOptions;
+  readonly #databases: Map<string, StoreDatabase> = new Map();
+  /** Databases that are being closed because they were taken out. */
+  readonly #leaving: Map<DB, Promise<void>> = new Map();
+  readonly #scheduler: Scheduler = new Scheduler(systemClock);
+  readonly #lanes: Lanes;
+  readonly #opening: Limit = new Limit(OPENING);
+  #phase: StoreStatus["phase"] = "closed";
+  #change: Promise<void> | undefined;
+  #deadline: AbortController | undefined;
+
+  /**
+   * Checks the options; no I/O.
+   * @param dbs none of them open, and each with a destination of its own. The Store opens and closes them.
+   * @throws LSError `LS_INVALID_OPTION`; `LS_CONFLICT` for two databases on one destination.
+   */
+  constructor(dbs: Iterable<DB> = [], options: StoreOptions = {}) {
+    this.#options = resolveStoreOptions(options);
+    this.#lanes = { healthy: new Limit(this.#options.parallelism), ailing: new Limit(1) };
+    try {
+      for (const db of dbs) this.#register(db);
+    } catch (error) {
+      for (const database of this.#databases.values()) database.leave();
+      throw error;
+    }
+  }
+
+  /**
+   * Starts replication of every database. Resolves when each has been started or has failed; those that failed are in `status()` and events,
+   * and are started again where that can help. Without effect when it is open.
+   * @throws only when every database failed, and then closes: the failure of the only one, or an `AggregateError`.
+   */
+  async open({ signal }: CallOptions = {}): Promise<void> {
+    signal?.throwIfAborted();
+    if (this.#phase === "closing") await unlessAborted(this.#change?.catch(() => {}) ?? Promise.resolve(), signal);
+    if (this.#phase === "closed") {
+      this.#phase = "opening";
+      this.#change = this.#open();
+    }
+    if (this.#change !== undefined) await unlessAborted(this.#change, signal);
+  }
+
+  async #open(): Promise<void> {
+    const databases = [...this.#databases.values()];
+    const outcomes = await Promise.allSettled(databases.map((database) => this.#start(database)));
+    if (this.#phase !== "opening") throw new LSError("LS_NOT_OPEN", "the Store was closed while it was being opened");
+    const failures = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason] : []));
+    if (failures.length === 0 || failures.length < databases.length) {
+      this.#phase = "open";
+      return;
+    }
+    await this.#closeAll(AbortSignal.abort()).catch(() => {});
+    this.#phase = "closed";
+    throw failures.length === 1 ? failures[0] : new AggregateError(failures, "no database of the Store could be opened");
+  }
+
+  #start(database: StoreDatabase): Promise<void> {
+    return this.#opening.run(async () => {
+      const { db } = database;
+      const isWanted = (this.#phase === "opening" || this.#phase === "open") && this.#databases.get(db.path) === database;
+      if (!isWanted) throw new LSError("LS_NOT_OPEN", `${db.path} was closed before its turn came`, { details: { path: db.path } });
+      await started(database.open());
+    });
+  }
+
+  /**
+   * Adds a database, and starts its replication if the Store is open. Adding one that is there already waits for its start.
+   * @throws LSError `LS_INVALID_OPTION`, `LS_CONFLICT` when another database has its destination, and what `DB.open()` throws: it is not added then.
+   */
+  async add(db: DB, { signal }: CallOptions = {}): Promise<void> {
+    signal?.throwIfAborted();
+    // Whoever waited as well may have put it in and taken it out again.
+    for (let leaving = this.#leaving.get(db); leaving !== undefined; leaving = this.#leaving.get(db)) await unlessAborted(leaving, signal);
+    const known = this.#databases.get(db.path);
+    const database = known?.db === db ? known : this.#register(db);
+    if (this.#phase !== "opening" && this.#phase !== "open") return;
+    try {
+      await unlessAborted(this.#start(database), signal);
+    } catch (error) {
+      const isMember = this.#databases.get(db.path) === database;
+      // The Store was closed meanwhile, and the database with it.
+      if (isMember && isLSError(error, "LS_NOT_OPEN")) return;
+      if (isMember && known === undefined) await this.remove(db).catch(() => {});
+      throw error;
+    }
+  }
+
+  /**
+   * Flushes and closes a database, and takes it out of the Store. Resolves when everything is durable at its destination. Without effect for one
+   * that is not there.
+   * @throws LSError `LS_NOT_DURABLE` (the database is out and closed all the same).
+   */
+  async remove(db: DB, { signal }: CallOptions = {}): Promise<void> {
+    const database = this.#databases.get(db.path);
+    if (database === undefined || database.db !== db) {
+      await unlessAborted(this.#leaving.get(db) ?? Promise.resolve(), signal);
+      return;
+    }
+    this.#databases.delete(db.path);
+    const closed = database.close(signal ?? new AbortController().signal).finally(() => {
+      database.leave();
+      this.#leaving.delete(db);
+    });
+    this.#leaving.set(
+      db,
+      closed.catch(() => {}),
+    );
+    await closed;
+  }
+
+  /**
+   * Flushes and closes every database, all at the same time, until `shutdownTimeoutMs` is over or `signal` of any call aborts; then releases
+   * everything. Idempotent; concurrent calls share one shutdown. The Store can be opened again.
+   * @throws LSError `LS_NOT_DURABLE` when something is not at its destination: `details.databases` has `path` and, as far as it is known, `firstMissingTXID` of each.
+   */
+  async close({ signal }: CallOptions = {}): Promise<void> {
+    if (this.#phase === "closed") return;
+    if (this.#phase !== "closing") {
+      const opening = this.#phase === "opening" ? this.#change : undefined;
+      this.#phase = "closing";
+      this.#deadline = new AbortController();
+      // One listener per database; Node takes more than ten for a leak.
+      setMaxListeners(0, this.#deadline.signal);
+      this.#change = this.#close(this.#deadline, opening).finally(() => {
+        this.#phase = "closed";
+      });
+    }
+    const abort = (): void => this.#deadline?.abort(signal?.reason);
+    if (signal?.aborted === true) abort();
+    signal?.addEventListener("abort", abort, { once: true });
+    try {
+      await this.#change;
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
+  }
+
+  async #close(deadline: AbortController, opening: Promise<void> | undefined): Promise<void> {
+    const { shutdownTimeoutMs } = this.#options;
+    const timeout = new DOMException(`not flushed within ${shutdownTimeoutMs} ms`, "TimeoutError");
+    const timer = setTimeout(() => deadline.abort(timeout), shutdownTimeoutMs);
+    try {
+      await this.#closeAll(deadline.signal);
+      await Promise.all([opening?.catch(() => {}), ...this.#leaving.values()]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #closeAll(signal: AbortSignal): Promise<void> {
+    const outcomes = await Promise.allSettled([...this.#databases.values()].map((database) => database.close(signal)));
+    const failures = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason] : []));
+    if (failures.length > 0) throw closeFailed(failures);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** What is known right now; no I/O, never a secret. */
+  status(): StoreStatus {
+    return { phase: this.#phase, databases: [...this.#databases.values()].map((database) => database.status()) };
+  }
+
+  /**
+   * Lists every destination and checks its levels for gaps, overlaps, sizes and order.
+   * @returns the issues by database path; an empty list = all is well.
+   * @throws errors of the clients.
+   */
+  async verify({ signal = new AbortController().signal }: CallOptions = {}): Promise<ReadonlyMap<string, readonly LevelIssue[]>> {
+    const issues = new Map<string, readonly LevelIssue[]>();
+    await Promise.all(
+      [...this.#databases.values()].map((database) =>
+        this.#opening.run(async () => {
+          issues.set(database.db.path, await database.keeper.verify(signal));
+        }),
+      ),
+    );
+    return issues;
+  }
+
+  #register(db: DB): StoreDatabase {
+    if (!(db instanceof DB)) throw new LSError("LS_INVALID_OPTION", "Store: databases must be DBs, as in new DB(path, options)");
+    if (this.#databases.has(db.path)) {
+      throw new LSError("LS_INVALID_OPTION", `${db.path} is in the Store already`, { details: { path: db.path } });
+    }
+    for (const { db: other } of this.#databases.values()) {
+      if (!isSameDestination(db.replica.client, other.replica.client)) continue;
+      throw new LSError("LS_CONFLICT", `${other.path} replicates to this destination already, so ${db.path} cannot; give each database its own`, {
+        details: { path: db.path, holder: other.path },
+      });
+    }
+    const { onEvent, logger } = this.#options;
+    const events = new EventSink<KeepingEventBody>({ db: db.path, onEvent, logger }, KEEPING_EVENT_LEVELS);
+    const database = new StoreDatabase(db, { store: this.#options, lanes: this.#lanes, scheduler: this.#scheduler, clock: systemClock, events });
+    this.#databases.set(db.path, database);
+    return database;
+  }
+}
+
+/** Resolves when the database is open, or has waited long enough for that. */
+async function started(opening: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, START_PATIENCE_MS);
+  });
+  try {
+    await Promise.race([opening, patience]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function isSameDestination(a: ReplicaClient, b: ReplicaClient): boolean {
+  return a === b || (a.destination !== undefined && a.type === b.type && a.destination === b.destination);
+}
+
+function closeFailed(failures: readonly unknown[]): Error {
+  const databases = failures.flatMap((failure) => (isLSError(failure, "LS_NOT_DURABLE") ? [failure.details] : []));
+  const cause = failures.length === 1 ? failures[0] : new AggregateError(failures);
+  if (databases.length === 0) return failures[0] instanceof Error ? failures[0] : new LSError("LS_INTERNAL", "closing failed", { cause });
+  const names = databases.map(
+    ({ path, firstMissingTXID }) => `${String(path)}${firstMissingTXID === undefined ? "" : ` from TXID ${String(firstMissingTXID)} on`}`,
+  );
+  return new LSError("LS_NOT_DURABLE", `closed before everything was at its destination: ${names.join(", ")}`, { cause, details: { databases } });
+}
