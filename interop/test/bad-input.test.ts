@@ -1,6 +1,6 @@
 import "@ls/backend-file";
 import { execFileSync } from "node:child_process";
-import { chmodSync, copyFileSync, mkdirSync, readdirSync, renameSync, truncateSync, writeFileSync } from "node:fs";
+import { chownSync, copyFileSync, mkdirSync, readdirSync, renameSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { DB, type DBOptions, fromURL, Replica } from "@ls/core";
@@ -237,15 +237,12 @@ describe("two replicators", () => {
 describe.skipIf(process.platform === "win32" || process.getuid?.() !== 0)("a directory that may not be written", () => {
   it("beside the database: LS_STORAGE_DENIED, and nothing is changed", async () => {
     using dir = tempDir("e");
-    chmodSync(dir.path, 0o755);
     mkdirSync(dir.file("closed"));
     makeDatabase(dir.file("closed", "a.db"));
-    chmodSync(dir.file("closed", "a.db"), 0o666);
-    chmodSync(dir.file("closed"), 0o755);
+    chownSync(dir.file("closed"), NOBODY, NOBODY);
     mkdirSync(dir.file("replica"));
-    chmodSync(dir.file("replica"), 0o777);
     const before = treeState(dir.path);
-    await using replicator = new Replicator({ path: dir.file("closed", "a.db"), replicaPath: dir.file("replica"), uid: NOBODY, gid: NOBODY });
+    await using replicator = new Replicator({ path: dir.file("closed", "a.db"), replicaPath: dir.file("replica"), unprivileged: true });
     await expect(replicator.open()).rejects.toMatchObject({ code: "LS_STORAGE_DENIED" });
     await replicator.kill();
     expect(touchedFiles(before, dir.path)).toEqual([]);
@@ -253,11 +250,10 @@ describe.skipIf(process.platform === "win32" || process.getuid?.() !== 0)("a dir
 
   it("where a lost database is to be restored: LS_STORAGE_DENIED, and nothing appears", async () => {
     using dir = tempDir("e");
-    chmodSync(dir.path, 0o755);
     await makeReplica(dir.file("a.db"), dir.file("replica"));
-    execFileSync("chmod", ["-R", "a+rX", dir.file("replica")]);
     mkdirSync(dir.file("closed"));
-    await using replicator = new Replicator({ path: dir.file("closed", "a.db"), replicaPath: dir.file("replica"), uid: NOBODY, gid: NOBODY });
+    chownSync(dir.file("closed"), NOBODY, NOBODY);
+    await using replicator = new Replicator({ path: dir.file("closed", "a.db"), replicaPath: dir.file("replica"), unprivileged: true });
     await expect(replicator.ensureExists()).rejects.toMatchObject({ code: "LS_STORAGE_DENIED" });
     await replicator.kill();
     expect(readdirSync(dir.file("closed"))).toEqual([]);
@@ -265,15 +261,12 @@ describe.skipIf(process.platform === "win32" || process.getuid?.() !== 0)("a dir
 
   it("at the destination: LS_STORAGE_DENIED, and the database is untouched", async () => {
     using dir = tempDir("e");
-    chmodSync(dir.path, 0o755);
     mkdirSync(dir.file("open"));
-    chmodSync(dir.file("open"), 0o777);
     makeDatabase(dir.file("open", "a.db"));
-    chmodSync(dir.file("open", "a.db"), 0o666);
     mkdirSync(dir.file("replica"));
-    chmodSync(dir.file("replica"), 0o755);
+    chownSync(dir.file("replica"), NOBODY, NOBODY);
     const before = treeState(dir.path);
-    await using replicator = new Replicator({ path: dir.file("open", "a.db"), replicaPath: dir.file("replica"), uid: NOBODY, gid: NOBODY });
+    await using replicator = new Replicator({ path: dir.file("open", "a.db"), replicaPath: dir.file("replica"), unprivileged: true });
     await expect(replicator.open().then(() => replicator.syncAndWait())).rejects.toMatchObject({ code: "LS_STORAGE_DENIED" });
     await replicator.kill();
     expect(touchedFiles(before, dir.path)).toEqual([]);

@@ -41,8 +41,8 @@ export interface ChildOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly execArgv?: readonly string[];
   readonly execPath?: string;
-  readonly uid?: number;
-  readonly gid?: number;
+  /** Without root's right to read and write everything: what belongs to others is as closed as its mode says. Needs root and setpriv (util-linux). */
+  readonly unprivileged?: boolean;
   readonly onEvent?: (event: unknown) => void;
 }
 
@@ -54,6 +54,12 @@ export function programPath(name: string): string {
   const path = join(DIST, `${name}.js`);
   if (!existsSync(path)) throw new Error(`${path} is not built; run: npx turbo run build`);
   return path;
+}
+
+/** The node to run, or what drops the privileges and becomes that node. */
+function commandOf({ execPath = process.execPath, execArgv = [], unprivileged = false }: ChildOptions): { execPath: string; execArgv: string[] } {
+  if (!unprivileged) return { execPath, execArgv: [...execArgv] };
+  return { execPath: "setpriv", execArgv: ["--bounding-set=-all", "--inh-caps=-all", execPath, ...execArgv] };
 }
 
 /** A child program of this kit: commands over IPC, answers by id, killed at the end of its scope. */
@@ -68,11 +74,8 @@ export class Child implements AsyncDisposable {
     this.#process = fork(programPath(program), [...(options.args ?? [])], {
       serialization: "advanced",
       stdio: ["ignore", "pipe", "pipe", "ipc"],
-      execArgv: [...(options.execArgv ?? [])],
       env: { ...process.env, ...options.env },
-      ...(options.execPath === undefined ? {} : { execPath: options.execPath }),
-      ...(options.uid === undefined ? {} : { uid: options.uid }),
-      ...(options.gid === undefined ? {} : { gid: options.gid }),
+      ...commandOf(options),
     });
     const keep = (chunk: Buffer): void => {
       this.#output = (this.#output + chunk.toString("utf8")).slice(-20_000);

@@ -30,8 +30,8 @@ export interface ReplicatorOptions {
   readonly hangUploads?: boolean;
   /** Another node binary. */
   readonly execPath?: string;
-  readonly uid?: number;
-  readonly gid?: number;
+  /** As a user who owns nothing of others: see `ChildOptions`. */
+  readonly unprivileged?: boolean;
   readonly onEvent?: (event: unknown) => void;
 }
 
@@ -69,8 +69,7 @@ export class Replicator implements AsyncDisposable {
           }
         : {},
       ...(options.execPath === undefined ? {} : { execPath: options.execPath }),
-      ...(options.uid === undefined ? {} : { uid: options.uid }),
-      ...(options.gid === undefined ? {} : { gid: options.gid }),
+      ...(options.unprivileged === undefined ? {} : { unprivileged: options.unprivileged }),
       ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
     });
   }
