@@ -12,11 +12,11 @@ export class Series implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
   readonly #what: string;
-  readonly #output: string;
+  readonly #output: string | undefined;
   readonly #exited: Promise<unknown>;
 
-  /** @param output the file that each repetition writes. */
-  constructor(what: string, output: string, command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env) {
+  /** @param output the file that each repetition writes, if it leaves one. */
+  constructor(what: string, output: string | undefined, command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env) {
     this.#what = what;
     this.#output = output;
     const child = spawn(command, [...args], { env, stdio: ["pipe", "pipe", "inherit"] });
@@ -30,7 +30,7 @@ export class Series implements AsyncDisposable {
 
   /** One repetition, into a new file: to empty a file of dirty pages takes tens of milliseconds, and is not what is measured. */
   async run(): Promise<Run> {
-    rmSync(this.#output, { force: true });
+    if (this.#output !== undefined) rmSync(this.#output, { force: true });
     this.#child.stdin?.write("run\n");
     // `as`: what both programs print.
     return (await this.#nextLine()) as Run;
