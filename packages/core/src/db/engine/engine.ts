@@ -299,12 +299,12 @@ export class Engine {
     const { attached } = loop;
     const local = this.#opened();
     this.#restBlockedUntil = performance.now() + REST_RETRY_MS;
-    const { end } = await attached.look("now", slicer);
+    await attached.look("now", slicer);
     // Order matters: what happens from here on wakes the engine, or shows in the stamp.
     this.#watch.start();
     const stamp = new FilesStamp(this.#settings.path);
     const last = attached.readEnd();
-    if (attached.isDirty(last) || last.frames !== end.frames || last.frames !== last.backfilled || !stamp.isSettled) {
+    if (attached.isDirty(last) || !attached.isAtRest(last) || !stamp.isSettled) {
       loop.peek(performance.now());
       return;
     }
@@ -339,6 +339,17 @@ export class Engine {
     this.#repair = "the database was idle";
     this.#resuming = true;
     await this.#tryRepair(slicer);
+  }
+
+  async #wakeByItself(slicer: Slicer): Promise<void> {
+    try {
+      await this.#wake(slicer);
+    } catch (error) {
+      // While the lock is somebody else's, only time helps.
+      if (this.#rest === undefined) throw error;
+      this.#restBlockedUntil = performance.now() + REST_RETRY_MS;
+      this.#hindrance.warn(error);
+    }
   }
 
   /**
@@ -487,7 +498,7 @@ export class Engine {
   #nextDue(): number | undefined {
     if (this.#local === undefined || this.#failure !== undefined) return undefined;
     // While it rests, a timer of the thread and the watch wake it.
-    if (this.#rest !== undefined) return this.#rest.wanted ? this.#hindrance.looksBlockedUntil : undefined;
+    if (this.#rest !== undefined) return this.#rest.wanted ? this.#restBlockedUntil : undefined;
     return Math.min(this.#nextPoll(), this.#nextWork(performance.now()) ?? Number.POSITIVE_INFINITY);
   }
 
@@ -517,9 +528,8 @@ export class Engine {
   async #work(woken: boolean, slicer: Slicer): Promise<void> {
     if (this.#failure !== undefined) return;
     if (this.#rest !== undefined) {
-      if (!this.#rest.wanted && this.#isUntouched()) return;
-      if (performance.now() >= this.#hindrance.looksBlockedUntil) await this.#wake(slicer);
-      else this.#rest.wanted = true;
+      this.#rest.wanted ||= !this.#isUntouched();
+      if (this.#rest.wanted && performance.now() >= this.#restBlockedUntil) await this.#wakeByItself(slicer);
       return;
     }
     if (performance.now() >= this.#nextPoll() || (woken && this.#loop === undefined)) this.#poll(performance.now());

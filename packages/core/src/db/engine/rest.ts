@@ -9,11 +9,12 @@ export interface RestPolicy {
   readonly attachedLimit: number;
   /** Shortest idle time then, ms; one that is woken soon again stays longer each time. */
   readonly pressedIdleMs: number;
-  /** Larger databases never rest: after it, all of one may have to be compared with the page table. */
+  /** Larger databases never rest: after it, all of one may have to be compared with the page table. 0 = none rests. */
   readonly maxBytes: number;
 }
 
-export const DEFAULT_REST: RestPolicy = { idleMs: 60_000, attachedLimit: 16, pressedIdleMs: 300, maxBytes: 64 * 1024 * 1024 };
+/** Switched off: that a rest never misses a commit is not proven yet. */
+export const DEFAULT_REST: RestPolicy = { idleMs: 60_000, attachedLimit: 16, pressedIdleMs: 300, maxBytes: 0 };
 
 /** Files are looked at this often while their directory is watched, ms. */
 const WATCHED_POLL_MS = 5000;
