@@ -1,5 +1,4 @@
 import { Engine } from "../db/engine/engine.js";
-import type { RestPolicy } from "../db/engine/rest.js";
 import type { EngineEvent, EngineHost, EngineSettings } from "../db/protocol.js";
 import type { SQLiteDriver } from "../sqlite/driver.js";
 
@@ -7,9 +6,9 @@ import type { SQLiteDriver } from "../sqlite/driver.js";
 const BARRIER_PATIENCE_MS = 2;
 
 /** Runs the engine on the calling thread. Answers and events come asynchronously, as they do from a worker. */
-export function createInlineHost(settings: EngineSettings, driver: SQLiteDriver, onEvent: (event: EngineEvent) => void, rest?: RestPolicy): EngineHost {
+export function createInlineHost(settings: EngineSettings, driver: SQLiteDriver, onEvent: (event: EngineEvent) => void): EngineHost {
   const emit = (event: EngineEvent): void => queueMicrotask(() => onEvent(event));
-  const engine = new Engine({ settings, driver, emit, barrierPatienceMs: BARRIER_PATIENCE_MS, rest });
+  const engine = new Engine({ settings, driver, emit, barrierPatienceMs: BARRIER_PATIENCE_MS });
   return {
     async request(op, params, options = {}) {
       return engine.request(op, params, options.signal);

@@ -4,7 +4,7 @@ import type { BorrowedFile, FileIdentity } from "../../sqlite/borrowed-files.js"
 import type { SQLiteDriver } from "../../sqlite/driver.js";
 import type { ReadMark } from "../../sqlite/read-mark.js";
 import type { VersionGate } from "../../sqlite/version-gate.js";
-import { FRAME_SALT1, FRAME_SALT2, frameEnd, WAL_FRAME_HEADER_SIZE } from "../../wal/frame.js";
+import { frameEnd } from "../../wal/frame.js";
 import { type ReadAt, startOf, type WALPosition } from "../../wal/reader.js";
 import type { EngineEvent, EngineSettings } from "../protocol.js";
 import { Capture } from "./capture.js";
@@ -97,23 +97,6 @@ export class Attached {
   /** Frames go by without being captured; {@link resync} ends that. */
   get skipping(): boolean {
     return this.#capture === undefined;
-  }
-
-  /**
-   * Whether everything is in the database file, and the WAL holds nothing beyond its committed end. A commit that is still being made durable lies
-   * there, and becomes visible without another write to the file.
-   */
-  isAtRest({ header, frames, backfilled }: CommittedEnd): boolean {
-    if (frames !== backfilled) return false;
-    if (header === undefined || frames === 0) return this.#wal.size() === 0;
-    const next = new Uint8Array(WAL_FRAME_HEADER_SIZE);
-    if (this.readAt(next, frameEnd(frames, this.pageSize)) < WAL_FRAME_HEADER_SIZE) return true;
-    const view = new DataView(next.buffer);
-    return view.getUint32(FRAME_SALT1, false) !== header.salt1 || view.getUint32(FRAME_SALT2, false) !== header.salt2;
-  }
-
-  get snapshotting(): boolean {
-    return this.#snapshot !== undefined;
   }
 
   /** Somebody else's reader holds up checkpoints. */

@@ -38,16 +38,6 @@ export class CaptureLoop {
     this.#lastCheckpoint = now;
   }
 
-  /** When the WAL was seen to have grown last. */
-  get lastGrowth(): number {
-    return this.#lastFrames;
-  }
-
-  /** Commits wait for a cut, as far as has been seen. */
-  get dirty(): boolean {
-    return this.#dirtySince !== undefined;
-  }
-
   /** Whether the WAL has not grown for a while. */
   quiet(now: number): boolean {
     return now - this.#lastFrames >= QUIET_MS;

@@ -11,14 +11,12 @@ import { CaptureLoop } from "./capture-loop.js";
 import { copiesNow } from "./copies-now.js";
 import { Doubt } from "./doubt.js";
 import { byState, type Established, establish } from "./establish.js";
-import { FilesStamp } from "./files-stamp.js";
 import { Hindrance } from "./hindrance.js";
 import { LocalState } from "./local-state.js";
 import { OperationQueue } from "./operation-queue.js";
 import { LOOK_MS } from "./pace.js";
 import { isDamage, ownerOf, reasonFor, whyNotReady } from "./readiness.js";
 import { unlessBusy, withCode } from "./request-errors.js";
-import { adaptIdle, DEFAULT_REST, idleLimit, noteAttached, Rest, type RestPolicy } from "./rest.js";
 import { Slicer } from "./slicer.js";
 import { Turns } from "./turns.js";
 import { DatabaseWatch } from "./watch.js";
@@ -27,8 +25,6 @@ import { DatabaseWatch } from "./watch.js";
 const TABLE_SAVE_MS = 60_000;
 /** Attempts to attach while files are being exchanged under us. */
 const ATTACH_ATTEMPTS = 3;
-/** A database that could not be let go of is left alone for so long. */
-const REST_RETRY_MS = 5000;
 /** With `monitorIntervalMs: 0` notifications are relied on, and this is only the net below them. */
 const NET_POLL_MS = 60_000;
 
@@ -38,8 +34,6 @@ export interface EngineOptions {
   readonly emit: (event: EngineEvent) => void;
   /** How long a barrier is tried for, in ms: short on the application's own thread, where the application may hold the lock. */
   readonly barrierPatienceMs: number;
-  /** When an idle database is let go of. Default: {@link DEFAULT_REST}. */
-  readonly rest?: RestPolicy | undefined;
 }
 
 /**
@@ -48,8 +42,6 @@ export interface EngineOptions {
  *
  * States: opened (position known, lock held) → attached (capturing) → closed. An attached engine falls back to opened when the
  * database cannot be replicated any more (`not-ready`), or when continuity is lost and the page table cannot repair it (`detached`).
- * Attached ↔ resting: a database that is idle, folded in and uploaded is let go of, lock included, until something happens to its files. It is
- * taken up as at a start: nobody else had the lock meanwhile, and the WAL or the page table proves what was missed.
  */
 export class Engine {
   readonly #settings: EngineSettings;
@@ -61,13 +53,6 @@ export class Engine {
   readonly #watch: DatabaseWatch;
   readonly #turns: Turns;
   readonly #hindrance: Hindrance;
-  readonly #restPolicy: RestPolicy;
-  #rest: Rest | undefined;
-  /** The repair is only the end of a rest. */
-  #resuming = false;
-  /** Idle time before a rest while many databases are attached. */
-  #pressedIdleMs: number;
-  #restBlockedUntil = 0;
   #lock: DatabaseLock | undefined;
   #local: LocalState | undefined;
   #loop: CaptureLoop | undefined;
@@ -81,10 +66,8 @@ export class Engine {
   #lastPoll = 0;
   #lastTableSave = 0;
 
-  constructor({ settings, driver, emit, barrierPatienceMs, rest = DEFAULT_REST }: EngineOptions) {
+  constructor({ settings, driver, emit, barrierPatienceMs }: EngineOptions) {
     this.#settings = settings;
-    this.#restPolicy = rest;
-    this.#pressedIdleMs = rest.pressedIdleMs;
     this.#driver = driver;
     this.#emit = emit;
     this.#barrierPatienceMs = barrierPatienceMs;
@@ -130,12 +113,11 @@ export class Engine {
       return undefined;
     },
     attach: (request, slicer) => this.#attach(request, slicer),
-    sync: (_, slicer) =>
-      unlessBusy(slicer, async () => (this.#isUntouched() ? { txid: this.#opened().txid } : this.#awake(slicer, (loop) => this.#sync(loop, slicer)))),
-    checkpoint: (_, slicer) => unlessBusy(slicer, () => this.#awake(slicer, (loop) => this.#checkpoint(loop, slicer))),
+    sync: (_, slicer) => unlessBusy(slicer, () => this.#despiteDoubt(slicer, (loop) => this.#sync(loop, slicer))),
+    checkpoint: (_, slicer) => unlessBusy(slicer, () => this.#despiteDoubt(slicer, (loop) => this.#checkpoint(loop, slicer))),
     probe: (_, slicer) => unlessBusy(slicer, async () => this.#probe()),
     acknowledge: async ({ txid }) => this.#acknowledge(txid),
-    snapshotOpen: (_, slicer) => unlessBusy(slicer, () => this.#awake(slicer, (loop) => this.#openSnapshot(loop, slicer))),
+    snapshotOpen: (_, slicer) => unlessBusy(slicer, () => this.#despiteDoubt(slicer, (loop) => this.#openSnapshot(loop, slicer))),
     snapshotRead: async (_, slicer) => ({ chunk: await this.#attachedLoop().attached.readSnapshot(slicer) }),
     snapshotClose: async () => {
       this.#loop?.attached.closeSnapshot();
@@ -146,7 +128,6 @@ export class Engine {
   // ---- requests
 
   async #open(slicer: Slicer): Promise<EngineOpened> {
-    await this.#endRest(slicer);
     if (this.#local === undefined) {
       if (this.#gate.warning !== undefined) this.#emit({ type: "warning", code: "LS_SQLITE_TOO_OLD", message: this.#gate.warning });
       const { path, metaPath } = this.#settings;
@@ -164,7 +145,6 @@ export class Engine {
   }
 
   async #attach(request: AttachRequest, slicer: Slicer): Promise<AttachOutcome> {
-    await this.#endRest(slicer);
     const local = this.#opened();
     // Asked for while attached: something is wrong with what was staged, so start from what the disk holds.
     this.#end();
@@ -214,17 +194,6 @@ export class Engine {
     return { txid };
   }
 
-  /** Whether the database rests, and nothing has happened to its files. */
-  #isUntouched(): boolean {
-    return this.#rest?.stamp.isCurrent() ?? false;
-  }
-
-  /** {@link Engine.#despiteDoubt}, after taking up a database that rests. */
-  async #awake<T>(slicer: Slicer, work: (loop: CaptureLoop) => Promise<T>): Promise<T> {
-    await this.#wake(slicer);
-    return this.#despiteDoubt(slicer, work);
-  }
-
   /** Runs a request on the attachment; when continuity turns out to be lost, once more after the repair. */
   async #despiteDoubt<T>(slicer: Slicer, work: (loop: CaptureLoop) => Promise<T>): Promise<T> {
     const loop = this.#attachedLoop();
@@ -243,15 +212,12 @@ export class Engine {
     const { txid } = this.#opened();
     const attached = this.#loop?.attached;
     if (attached !== undefined) return { txid, dirty: attached.isDirty(attached.readEnd()) };
-    if (this.#rest !== undefined) return { txid, dirty: !this.#isUntouched() };
     const notReady = this.#lookAfresh();
     return { txid, dirty: notReady === undefined, ...(notReady === undefined ? {} : { notReady }) };
   }
 
   #acknowledge(txid: TXID): undefined {
     const local = this.#opened();
-    // A database rests only when everything is acknowledged, and its directory may be somebody else's then.
-    if (this.#rest !== undefined) return undefined;
     local.staged.acknowledge(txid);
     local.prune();
     if (this.#hindrance.paused === "staged-full" && !this.#hindrance.stagedFull) {
@@ -267,10 +233,8 @@ export class Engine {
     const now = performance.now();
     this.#loop = new CaptureLoop(attached, this.#settings, this.#emit, now);
     this.#repair = undefined;
-    this.#resuming = false;
     this.#tableComplete = false;
     this.#lastTableSave = now;
-    noteAttached(this, true);
     this.#hindrance.succeeded();
     this.#turns.wake();
   }
@@ -279,95 +243,7 @@ export class Engine {
   #end(): void {
     const loop = this.#loop;
     this.#loop = undefined;
-    noteAttached(this, false);
     loop?.attached.close();
-  }
-
-  // ---- rest
-
-  /** When the database may rest; `undefined` = not as things are. */
-  #nextRest(loop: CaptureLoop): number | undefined {
-    const { staged, table } = this.#opened();
-    const { attached } = loop;
-    if (loop.dirty || attached.skipping || attached.snapshotting || staged.unacknowledgedBytes > 0 || this.#hindrance.paused !== undefined) return undefined;
-    if (table === undefined || table.commit * table.pageSize > this.#restPolicy.maxBytes) return undefined;
-    return Math.max(loop.lastGrowth + idleLimit(this.#restPolicy, this.#pressedIdleMs), this.#restBlockedUntil);
-  }
-
-  /** Folds the WAL in and lets go of everything, unless something is going on. */
-  async #tryRest(loop: CaptureLoop, slicer: Slicer): Promise<void> {
-    const { attached } = loop;
-    const local = this.#opened();
-    this.#restBlockedUntil = performance.now() + REST_RETRY_MS;
-    await attached.look("now", slicer);
-    // Order matters: what happens from here on wakes the engine, or shows in the stamp.
-    this.#watch.start();
-    const stamp = new FilesStamp(this.#settings.path);
-    const last = attached.readEnd();
-    if (attached.isDirty(last) || !attached.isAtRest(last) || !stamp.isSettled) {
-      loop.peek(performance.now());
-      return;
-    }
-    if (!local.tableCurrent) local.saveTable(attached.identity, attached.cutPosition);
-    const lock = this.#lock;
-    if (lock === undefined) throw new LSError("LS_INTERNAL", "capture runs without the lock");
-    // Until it rests, a failure is repaired as any other.
-    this.#repair = "its connections were closed";
-    this.#end();
-    this.#lock = undefined;
-    this.#rest = new Rest(stamp, lock.rest(), this.#watch.active ? undefined : this.#settings.monitorIntervalMs || NET_POLL_MS, () => this.#turns.wake());
-    this.#repair = undefined;
-    this.#restBlockedUntil = 0;
-    if (!this.#isUntouched()) this.#turns.wake();
-  }
-
-  /** Takes a database that rests up again. Nothing is emitted unless something is wrong. */
-  async #wake(slicer: Slicer): Promise<void> {
-    if (this.#rest === undefined) return;
-    this.#rest.wanted = true;
-    const copies = copiesNow(performance.now());
-    if (copies.length > 1) {
-      this.#fail(secondSQLite(copies.map((copy) => copy.path)));
-      return;
-    }
-    const restedMs = this.#rest.duration;
-    if (!(await this.#endRest(slicer))) {
-      this.#emit({ type: "detached", reason: "another process replicated the database while it was idle" });
-      return;
-    }
-    this.#pressedIdleMs = adaptIdle(this.#restPolicy, this.#pressedIdleMs, restedMs);
-    this.#repair = "the database was idle";
-    this.#resuming = true;
-    await this.#tryRepair(slicer);
-  }
-
-  async #wakeByItself(slicer: Slicer): Promise<void> {
-    try {
-      await this.#wake(slicer);
-    } catch (error) {
-      // While the lock is somebody else's, only time helps.
-      if (this.#rest === undefined) throw error;
-      this.#restBlockedUntil = performance.now() + REST_RETRY_MS;
-      this.#hindrance.warn(error);
-    }
-  }
-
-  /**
-   * Takes the lock again; the database is opened then, not attached.
-   * @returns false when somebody else had it: what the disk holds is what counts.
-   * @throws LSError `LS_LOCKED`, …; it rests on then.
-   */
-  async #endRest(slicer: Slicer): Promise<boolean> {
-    const rest = this.#rest;
-    if (rest === undefined) return true;
-    const { meta } = this.#opened();
-    meta.create();
-    const { lock, unbroken } = DatabaseLock.resume(this.#driver, rest.lock, meta.owner);
-    this.#lock = lock;
-    if (!unbroken) this.#local = await LocalState.load(meta, slicer);
-    rest.end();
-    this.#rest = undefined;
-    return unbroken;
   }
 
   /**
@@ -451,21 +327,13 @@ export class Engine {
       return;
     }
     try {
-      const resuming = this.#resuming;
-      const result = resuming ? await this.#resume(local, slicer) : await byState(this.#context(local), "diff", reason, slicer);
+      const result = await byState(this.#context(local), "diff", reason, slicer);
       this.#begin(result);
-      if (!resuming) this.#emit({ type: "continued", by: result.by, reason, txid: local.txid, ...result.outcome });
+      this.#emit({ type: "continued", by: result.by, reason, txid: local.txid, ...result.outcome });
     } catch (error) {
       if (error instanceof Doubt || isBusy(error)) this.#hindrance.backOff();
       else await this.#recover(error, slicer);
     }
-  }
-
-  /** Goes on after a rest: the destination holds everything up to the local position. */
-  async #resume(local: LocalState, slicer: Slicer): Promise<Established> {
-    const result = await establish(this.#context(local), { remoteTXID: local.txid, remoteTimestampMs: 0 }, slicer);
-    if ("baseRequired" in result) throw new LSError("LS_INTERNAL", `a complete page table is of no use: ${result.baseRequired}`);
-    return result;
   }
 
   /** Says so when the database cannot be replicated now; a repair is then pointless, and an `attach` follows. */
@@ -497,8 +365,6 @@ export class Engine {
   /** When something is due. */
   #nextDue(): number | undefined {
     if (this.#local === undefined || this.#failure !== undefined) return undefined;
-    // While it rests, a timer of the thread and the watch wake it.
-    if (this.#rest !== undefined) return this.#rest.wanted ? this.#restBlockedUntil : undefined;
     return Math.min(this.#nextPoll(), this.#nextWork(performance.now()) ?? Number.POSITIVE_INFINITY);
   }
 
@@ -512,7 +378,7 @@ export class Engine {
     if (loop === undefined) return this.#repair === undefined ? undefined : this.#hindrance.cutsBlockedUntil;
     if (!this.#tableComplete) return Math.max(now, this.#hindrance.cutsBlockedUntil);
     const look = this.#nextLook(loop, now) ?? Number.POSITIVE_INFINITY;
-    return Math.min(look, this.#nextCut(loop, now) ?? Number.POSITIVE_INFINITY, this.#nextRest(loop) ?? Number.POSITIVE_INFINITY);
+    return Math.min(look, this.#nextCut(loop, now) ?? Number.POSITIVE_INFINITY);
   }
 
   #nextLook(loop: CaptureLoop, now: number): number | undefined {
@@ -527,11 +393,6 @@ export class Engine {
   /** Does what is due. */
   async #work(woken: boolean, slicer: Slicer): Promise<void> {
     if (this.#failure !== undefined) return;
-    if (this.#rest !== undefined) {
-      this.#rest.wanted ||= !this.#isUntouched();
-      if (this.#rest.wanted && performance.now() >= this.#restBlockedUntil) await this.#wakeByItself(slicer);
-      return;
-    }
     if (performance.now() >= this.#nextPoll() || (woken && this.#loop === undefined)) this.#poll(performance.now());
     const loop = this.#loop;
     if (woken) loop?.peek(performance.now());
@@ -556,8 +417,6 @@ export class Engine {
       // What happened before the watch was there.
       loop.peek(performance.now());
     }
-    const rest = this.#tableComplete ? this.#nextRest(loop) : undefined;
-    if (rest !== undefined && rest <= performance.now()) await this.#tryRest(loop, slicer);
   }
 
   /** What is worth looking at once per `monitorIntervalMs`, and finds everything that a watch misses. */
@@ -601,16 +460,12 @@ export class Engine {
       this.#turns.stop();
       this.#watch.stop();
       try {
-        if (!discard && this.#rest !== undefined && !this.#isUntouched()) await this.#wake(new Slicer(signal));
         if (!discard && this.#loop !== undefined) await this.#finish(this.#loop, new Slicer(signal));
         return { txid: this.#local?.txid ?? 0n };
       } finally {
         try {
           this.#end();
         } finally {
-          if (this.#rest !== undefined) DatabaseLock.forget(this.#rest.lock);
-          this.#rest?.end();
-          this.#rest = undefined;
           this.#lock?.release();
           this.#lock = undefined;
         }

@@ -213,11 +213,6 @@ export class LocalState {
     this.staged.add(file);
   }
 
-  /** Whether the table on disk is the one of the position, and tells the place in the WAL. */
-  get tableCurrent(): boolean {
-    return this.#stamp?.txid === this.#txid;
-  }
-
   /** Whether the table on disk is older than the position. */
   get tableUnsaved(): boolean {
     return this.#savedTXID !== this.#txid;
