@@ -1,20 +1,14 @@
 import { chmodSync, chownSync, closeSync, fchmodSync, fchownSync, fsync, fsyncSync, futimesSync, openSync, renameSync, unlinkSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
+import type { FileOwner } from "../replica-client.js";
+import { syncDirectory } from "../sync-directory.js";
 import { fileSystemError } from "../system-error.js";
 
 const fsyncAsync = promisify(fsync);
 
 /** Ends the name of every file that is still being written. */
 export const TEMP_SUFFIX = ".tmp";
-
-/** Mode and owner that new files take over from the database. */
-export interface FileOwner {
-  /** Permission bits of the database file. */
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-}
 
 /**
  * A file that appears under its name whole and durable, or not at all: written as `<path>.tmp`, then fsync, times, rename, fsync of the
@@ -70,7 +64,7 @@ export class AtomicFileWriter {
     this.#setTime(timeMs);
     await attemptAsync("fsync", this.#temp, () => fsyncAsync(this.#fd));
     this.#rename();
-    await fsyncDirectoryAsync(dirname(this.path));
+    await attemptAsync("fsync", dirname(this.path), () => syncDirectory(dirname(this.path)));
   }
 
   /** Leaves nothing behind; without effect after a successful {@link AtomicFileWriter.commit}. */
@@ -129,18 +123,6 @@ export function fsyncDirectory(path: string): void {
     const fd = openSync(path, "r");
     try {
       fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-  });
-}
-
-async function fsyncDirectoryAsync(path: string): Promise<void> {
-  if (process.platform === "win32") return;
-  await attemptAsync("fsync", path, async () => {
-    const fd = openSync(path, "r");
-    try {
-      await fsyncAsync(fd);
     } finally {
       closeSync(fd);
     }

@@ -3,7 +3,7 @@ import { LSError } from "../errors.js";
 import type { EngineHost } from "./protocol.js";
 
 /** How long something that was told to stop may take before it is abandoned. */
-const GRACE_MS = 5000;
+export const GRACE_MS = 5000;
 
 export interface CloseEngineOptions {
   /** Path of the database. */
@@ -38,18 +38,5 @@ export async function closeEngine(host: EngineHost, { path, discard, deadline }:
   } finally {
     deadline.removeEventListener("abort", giveUp);
     clearTimeout(abandon);
-  }
-}
-
-/** Waits for `work`, but only so long. */
-export async function withinGrace(work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const over = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, GRACE_MS);
-  });
-  try {
-    await Promise.race([work, over]);
-  } finally {
-    clearTimeout(timer);
   }
 }

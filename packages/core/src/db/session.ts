@@ -6,9 +6,10 @@ import { L0_LEVEL } from "../levels.js";
 import { Uploader, type UploadFailure } from "../replica/uploader.js";
 import type { SQLiteDriver } from "../sqlite/driver.js";
 import { createEngineHost } from "../worker/host.js";
+import { atMost } from "./at-most.js";
 import { type AttachResult, attach } from "./attach.js";
 import { AttachLoop } from "./attach-loop.js";
-import { closeEngine, withinGrace } from "./close-engine.js";
+import { closeEngine, GRACE_MS } from "./close-engine.js";
 import { claimDestination } from "./destination-claims.js";
 import { type EventSink, reportOf } from "./events.js";
 import type { ResolvedDBOptions } from "./options.js";
@@ -329,7 +330,7 @@ export class Session {
     this.#endSnapshots();
     const stopped = new LSError("LS_NOT_OPEN", `${this.#options.settings.path} was closed`);
     // A client that ignores its signal does not keep the database from being closed.
-    await withinGrace(Promise.all([this.#uploader.stop(stopped), this.#attachLoop.stop()]));
+    await atMost(GRACE_MS, Promise.all([this.#uploader.stop(stopped), this.#attachLoop.stop()]));
     await this.#host.dispose();
     this.#releaseClaim?.();
     await this.#options.replica.client.close();

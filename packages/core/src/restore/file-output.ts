@@ -3,6 +3,7 @@ import { writeSync } from "node:fs";
 import { type FileHandle, link, lstat, mkdir, open, readdir, rename, rm, rmdir, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { LSError } from "../errors.js";
+import { syncDirectory } from "../sync-directory.js";
 import { fileSystemError, systemErrorCode } from "../system-error.js";
 import type { PageSink, RestoredShape } from "./page-sink.js";
 
@@ -203,17 +204,6 @@ function absent(error: unknown): undefined {
 
 function present(error: unknown): void {
   if (systemErrorCode(error) !== "EEXIST") throw error;
-}
-
-/** Makes the entries of a directory durable. Windows has no such call, and orders them itself. */
-async function syncDirectory(path: string): Promise<void> {
-  if (process.platform === "win32") return;
-  const handle = await open(path, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 async function attempt<T>(operation: string, path: string, step: () => Promise<T>): Promise<T> {

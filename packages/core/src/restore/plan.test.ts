@@ -1,29 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { DAY, files, name } from "../../test/ltx-files.js";
 import type { LTXFileInfo } from "../replica-client.js";
 import { planRestore, type RestoreTarget } from "./plan.js";
-
-const DAY = Date.UTC(2026, 0, 31);
-
-/** "level/min-max@seconds" */
-function files(...texts: string[]): LTXFileInfo[] {
-  return texts.map((text) => {
-    const match = /^(\d)\/(\d+)-(\d+)(?:@(-?\d+))?(?:#(\d+))?$/.exec(text);
-    if (match === null) throw new Error(`bad file ${text}`);
-    const [, level, min, max, seconds, size] = match;
-    return {
-      level: Number(level),
-      minTXID: BigInt(min ?? 0),
-      maxTXID: BigInt(max ?? 0),
-      size: Number(size ?? 1000),
-      createdAt: new Date(DAY + Number(seconds ?? max) * 1000),
-    };
-  });
-}
-
-function name(file: LTXFileInfo): string {
-  return `${file.level}/${file.minTXID}-${file.maxTXID}`;
-}
 
 function outcome(list: readonly LTXFileInfo[], target: RestoreTarget, unusable: ReadonlySet<string> = new Set()): string {
   const result = planRestore(list, target, unusable);

@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { Limit } from "../compaction/limit.js";
 import type { LevelIssue } from "../compaction/verify.js";
+import { atMost } from "../db/at-most.js";
 import { DB } from "../db/db.js";
 import { EventSink } from "../db/events.js";
 import { unlessAborted } from "../db/unless-aborted.js";
@@ -85,7 +86,7 @@ export class Store {
       const { db } = database;
       const isWanted = (this.#phase === "opening" || this.#phase === "open") && this.#databases.get(db.path) === database;
       if (!isWanted) throw new LSError("LS_NOT_OPEN", `${db.path} was closed before its turn came`, { details: { path: db.path } });
-      await started(database.open());
+      await atMost(START_PATIENCE_MS, database.open());
     });
   }
 
@@ -221,19 +222,6 @@ export class Store {
     const database = new StoreDatabase(db, { store: this.#options, lanes: this.#lanes, scheduler: this.#scheduler, clock: systemClock, events });
     this.#databases.set(db.path, database);
     return database;
-  }
-}
-
-/** Resolves when the database is open, or has waited long enough for that. */
-async function started(opening: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const patience = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, START_PATIENCE_MS);
-  });
-  try {
-    await Promise.race([opening, patience]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

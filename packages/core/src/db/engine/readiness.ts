@@ -1,8 +1,8 @@
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import { isLSError, LSError } from "../../errors.js";
+import type { FileOwner } from "../../replica-client.js";
 import { isBusy, type SQLiteDriver, sqliteErrorCode } from "../../sqlite/driver.js";
-import type { FileOwner } from "../atomic-file.js";
 import type { NotReadyReason } from "../protocol.js";
 
 /**
