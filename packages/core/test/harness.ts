@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { decodeLTX, type LTXHeader, type TXID } from "@ls/ltx";
 import Database from "better-sqlite3";
-import { defaultMetaPath } from "../src/db/meta-directory.js";
+import { defaultMetaPath } from "../src/db/meta/meta-directory.js";
 import type { EngineEvent, EngineHost, EngineOp, EngineRequests, EngineSettings } from "../src/db/protocol.js";
 import { resolveDriver } from "../src/sqlite/resolve.js";
 import { createInlineHost } from "../src/worker/inline-host.js";

@@ -7,11 +7,11 @@ import type { SQLiteDriver } from "../sqlite/driver.js";
 import type { EventSink } from "./events.js";
 import { HashingSink, teeSinks } from "./hashing-sink.js";
 import { forgetLeftBehind, uploadLeftBehind } from "./left-behind.js";
-import { DatabaseLock } from "./lock.js";
-import { MetaDirectory } from "./meta-directory.js";
+import { DatabaseLock } from "./meta/lock.js";
+import { MetaDirectory } from "./meta/meta-directory.js";
+import { PageTable } from "./meta/page-table.js";
+import { savePageTable } from "./meta/page-table-file.js";
 import type { ResolvedDBOptions } from "./options.js";
-import { PageTable } from "./page-table.js";
-import { savePageTable } from "./page-table-file.js";
 import { remotePosition, remoteTimestampMs } from "./remote-position.js";
 
 /** What `ensureExists()` found or did. */

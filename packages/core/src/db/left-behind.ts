@@ -7,7 +7,7 @@ import { claimDestination } from "./destination-claims.js";
 import { readLTX } from "./engine/read-ltx.js";
 import { Slicer } from "./engine/slicer.js";
 import type { EventSink } from "./events.js";
-import type { MetaDirectory } from "./meta-directory.js";
+import type { MetaDirectory } from "./meta/meta-directory.js";
 import type { StagedFile } from "./protocol.js";
 
 export interface LeftBehindContext extends CallOptions {

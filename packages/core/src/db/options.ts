@@ -7,7 +7,7 @@ import { checkDriverOption, type SQLiteConstructor } from "../sqlite/driver-opti
 import { databasePath } from "./database-path.js";
 import type { DBEvent } from "./events.js";
 import type { DestinationObserver } from "./membership.js";
-import { defaultMetaPath } from "./meta-directory.js";
+import { defaultMetaPath } from "./meta/meta-directory.js";
 import type { EngineSettings } from "./protocol.js";
 
 /**

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { hashPages, LTXDecoder, type LTXHeader, type LTXPageBatch } from "@ls/ltx";
-import type { PageTable } from "../page-table.js";
+import type { PageTable } from "../meta/page-table.js";
 import type { Slicer } from "./slicer.js";
 
 const CHUNK_BYTES = 256 * 1024;

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { MetaDirectory } from "../meta-directory.js";
+import { MetaDirectory } from "../meta/meta-directory.js";
 import type { StagedFile } from "../protocol.js";
 import { StagedFiles } from "./staged-files.js";
 

@@ -1,7 +1,7 @@
 import { closeSync, openSync } from "node:fs";
 import { decodeLTXHeader, isLTXError, LTX_HEADER_SIZE, type TXID } from "@ls/ltx";
 import { readFully } from "../../sqlite/borrowed-files.js";
-import type { MetaDirectory, StagedEntry } from "../meta-directory.js";
+import type { MetaDirectory, StagedEntry } from "../meta/meta-directory.js";
 import type { StagedFile } from "../protocol.js";
 import { StagedQueue } from "../staged-queue.js";
 

@@ -1,6 +1,6 @@
 import { LTXEncoder, type LTXHeaderInit } from "@ls/ltx";
-import type { AtomicFileWriter } from "../atomic-file.js";
-import type { MetaDirectory } from "../meta-directory.js";
+import type { AtomicFileWriter } from "../meta/atomic-file.js";
+import type { MetaDirectory } from "../meta/meta-directory.js";
 
 /** One level-0 file while it is being written: encoded, appended, and visible only when it is whole and durable. */
 export class Staging {

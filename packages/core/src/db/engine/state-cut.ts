@@ -1,7 +1,7 @@
 import { lockPage, PageHasher, type TXID } from "@ls/ltx";
 import { WAL_HEADER_SIZE } from "../../wal/header.js";
-import type { MetaDirectory } from "../meta-directory.js";
-import { PageTable } from "../page-table.js";
+import type { MetaDirectory } from "../meta/meta-directory.js";
+import { PageTable } from "../meta/page-table.js";
 import { everyPage } from "./page-run.js";
 import type { Slicer } from "./slicer.js";
 import type { SnapshotView } from "./snapshot-view.js";

@@ -1,6 +1,6 @@
 import { lockPage, PageHasher } from "@ls/ltx";
 import type { ReadMark } from "../../sqlite/read-mark.js";
-import type { PageTable } from "../page-table.js";
+import type { PageTable } from "../meta/page-table.js";
 import type { Capture } from "./capture.js";
 import type { Slicer } from "./slicer.js";
 import type { SnapshotView } from "./snapshot-view.js";

@@ -1,7 +1,7 @@
 import { hashPages } from "@ls/ltx";
 import { PageIndex } from "../../wal/page-index.js";
 import { type FrameSink, type ReadAt, type RecordedPosition, startOf, type WALPosition } from "../../wal/reader.js";
-import type { PageTable } from "../page-table.js";
+import type { PageTable } from "../meta/page-table.js";
 import type { CommittedEnd } from "./committed-end.js";
 import { Doubt } from "./doubt.js";
 import { scanWAL } from "./scan-wal.js";

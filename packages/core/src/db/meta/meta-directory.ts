@@ -1,7 +1,7 @@
 import { lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, unlinkSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { formatLTXFilename, parseLTXFilename, type TXID } from "@ls/ltx";
-import type { FileOwner } from "../replica-client.js";
+import type { FileOwner } from "../../replica-client.js";
 import { AtomicFileWriter, attempt, fsyncDirectory, giveOwner, TEMP_SUFFIX } from "./atomic-file.js";
 
 /** A level-0 file in the meta directory. */

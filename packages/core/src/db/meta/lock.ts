@@ -9,10 +9,10 @@
  */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import { isLSError, LSError } from "../errors.js";
-import type { FileOwner } from "../replica-client.js";
-import { identify, isOpenInProcess } from "../sqlite/borrowed-files.js";
-import { isBusy, type SQLiteConnection, type SQLiteDriver, type SQLiteRow, sqliteErrorCode } from "../sqlite/driver.js";
+import { isLSError, LSError } from "../../errors.js";
+import type { FileOwner } from "../../replica-client.js";
+import { identify, isOpenInProcess } from "../../sqlite/borrowed-files.js";
+import { isBusy, type SQLiteConnection, type SQLiteDriver, type SQLiteRow, sqliteErrorCode } from "../../sqlite/driver.js";
 import { giveOwner } from "./atomic-file.js";
 
 /** Who holds a lock. */

@@ -1,5 +1,5 @@
 import { lockPage } from "@ls/ltx";
-import type { PageHashes } from "./protocol.js";
+import type { PageHashes } from "../protocol.js";
 
 /** Entry of a page whose hash is not known: it differs from everything. A real hash of 0 only costs a needless page. */
 const UNKNOWN = 0;

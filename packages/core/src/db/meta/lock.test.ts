@@ -3,10 +3,10 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { heldLocks } from "../../test/held-locks.js";
-import { type SourceChild, sourceChild } from "../../test/source-child.js";
-import { isLSError } from "../errors.js";
-import { resolveDriver } from "../sqlite/resolve.js";
+import { heldLocks } from "../../../test/held-locks.js";
+import { type SourceChild, sourceChild } from "../../../test/source-child.js";
+import { isLSError } from "../../errors.js";
+import { resolveDriver } from "../../sqlite/resolve.js";
 import { DatabaseLock } from "./lock.js";
 
 const driver = resolveDriver(Database);
@@ -36,7 +36,7 @@ function failure(): { code: string; message: string; details: Readonly<Record<st
   throw new Error("the lock was free");
 }
 
-const modules = { lock: join(import.meta.dirname, "lock.ts"), resolve: join(import.meta.dirname, "../sqlite/resolve.ts") };
+const modules = { lock: join(import.meta.dirname, "lock.ts"), resolve: join(import.meta.dirname, "../../sqlite/resolve.ts") };
 
 /** A process that says "held", or the code of its failure, and holds on until it hears something. */
 function holder(): SourceChild {

@@ -1,8 +1,8 @@
 import { closeSync, fstatSync, openSync } from "node:fs";
 import { CRC64, isValidPageSize, type TXID } from "@ls/ltx";
-import type { FileOwner } from "../replica-client.js";
-import { type FileIdentity, readFully } from "../sqlite/borrowed-files.js";
-import type { RecordedPosition } from "../wal/reader.js";
+import type { FileOwner } from "../../replica-client.js";
+import { type FileIdentity, readFully } from "../../sqlite/borrowed-files.js";
+import type { RecordedPosition } from "../../wal/reader.js";
 import { attempt, writeFileAtomic } from "./atomic-file.js";
 import { PageTable } from "./page-table.js";
 

@@ -1,9 +1,9 @@
 import { chmodSync, chownSync, closeSync, fchmodSync, fchownSync, fsync, fsyncSync, futimesSync, openSync, renameSync, unlinkSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
-import type { FileOwner } from "../replica-client.js";
-import { syncDirectory } from "../sync-directory.js";
-import { fileSystemError } from "../system-error.js";
+import type { FileOwner } from "../../replica-client.js";
+import { syncDirectory } from "../../sync-directory.js";
+import { fileSystemError } from "../../system-error.js";
 
 const fsyncAsync = promisify(fsync);
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { isLSError } from "../errors.js";
+import { isLSError } from "../../errors.js";
 import { AtomicFileWriter, attempt, fileTimeSeconds, writeFileAtomic } from "./atomic-file.js";
 import { defaultMetaPath, MetaDirectory } from "./meta-directory.js";
 
