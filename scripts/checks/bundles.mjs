@@ -13,6 +13,7 @@ export async function checkBundles(app) {
   const withTarget = await bundle(app, `export { restore } from "${SCOPE}/core/restore"; import "${SCOPE}/backend-file";`, "node");
   const pure = await bundle(app, `export { restoreTo } from "${SCOPE}/core/restore";`, "neutral");
   const codec = await bundle(app, `export * from "${SCOPE}/ltx";`, "neutral");
+  const metrics = await bundle(app, `export { renderPrometheus } from "${SCOPE}/core/metrics";`, "neutral");
   const engine = await bundle(app, `export { DB } from "${SCOPE}/core";`, "node");
   const absent = ENGINE_MARKS.filter((one) => !engine.toString().includes(one));
   return [
@@ -24,6 +25,7 @@ export async function checkBundles(app) {
       ENGINE_MARKS.filter((one) => one !== "better-sqlite3" && one !== "journal_mode"),
     ),
     without("restoreTo()", pure, [...ENGINE_MARKS, '"node:', "Buffer."]),
+    without("renderPrometheus()", metrics, [...ENGINE_MARKS, '"node:', "Buffer."]),
     without(`${SCOPE}/ltx`, codec, [...ENGINE_MARKS, '"node:', "Buffer."]),
   ];
 }

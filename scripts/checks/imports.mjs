@@ -13,6 +13,7 @@ const PURE_ROOMS = [
   /^packages\/core\/src\/(replica-client|registry|levels|errors|logger|options)\.ts$/,
   /^packages\/core\/src\/([a-z-]+\/)*plan(ner)?(-[a-z-]+)?\.ts$/,
   /^packages\/core\/src\/restore\/(restore-to|fetch|merge|apply)\.ts$/,
+  /^packages\/core\/src\/metrics\/(index|families|prometheus)\.ts$/,
 ];
 
 /**

@@ -16,6 +16,7 @@ export type { DBStatus, SyncStatus } from "./db/status.js";
 export { isLSError, LSError, type LSErrorCode, type LSErrorOptions } from "./errors.js";
 export { ALL_LEVELS, L0_LEVEL, SNAPSHOT_LEVEL } from "./levels.js";
 export type { Logger } from "./logger.js";
+export type { DBCounters, DBMetrics, FailingWork, LevelMetrics, Operation, OperationMetrics, StoreMetrics } from "./metrics/metrics.js";
 export { type Backend, fromURL, registerBackend } from "./registry.js";
 export { Replica, type ReplicaOptions } from "./replica/replica.js";
 export type {

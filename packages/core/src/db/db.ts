@@ -1,6 +1,8 @@
 import { setMaxListeners } from "node:events";
 import type { TXID } from "@ls/ltx";
 import { LSError } from "../errors.js";
+import { Meter } from "../metrics/meter.js";
+import type { DBMetrics } from "../metrics/metrics.js";
 import { bindReplica, type Replica } from "../replica/replica.js";
 import type { CallOptions } from "../replica-client.js";
 import type { SQLiteDriver } from "../sqlite/driver.js";
@@ -38,6 +40,7 @@ export class DB {
   readonly path: string;
   readonly replica: Replica;
   readonly #given: DBOptions;
+  readonly #meter: Meter;
   #options: ResolvedDBOptions;
   #events: EventSink;
   #isMember = false;
@@ -55,9 +58,11 @@ export class DB {
    */
   constructor(path: string, options: DBOptions) {
     this.#given = options;
-    this.#options = resolveDBOptions(path, options);
-    this.path = this.#options.settings.path;
-    this.replica = this.#options.replica;
+    const resolved = resolveDBOptions(path, options);
+    this.path = resolved.settings.path;
+    this.replica = resolved.replica;
+    this.#meter = new Meter(this.replica.client);
+    this.#options = { ...resolved, client: this.#meter.client };
     this.#events = this.#eventSink();
     this.#closed = closedStatus(this.replica.client.destination);
     bindReplica(this.replica, (file) => this.#sqlite().open(file, { readonly: true }));
@@ -223,6 +228,11 @@ export class DB {
     return this.#session?.status() ?? this.#closed;
   }
 
+  /** The same and more in plain numbers, counted since the constructor; no I/O, never a secret. `@ls/core/metrics` renders them for Prometheus. */
+  metrics(): DBMetrics {
+    return this.#meter.read(this.path, this.status());
+  }
+
   #opened(): Session {
     if (this.#session === undefined || this.#closing !== undefined)
       throw new LSError("LS_NOT_OPEN", `${this.path} is not open`, { details: { path: this.path } });
@@ -252,7 +262,7 @@ export class DB {
       this.#isMember = false;
       this.#use(own);
     };
-    return { metaPath: own.settings.metaPath, leave };
+    return { metaPath: own.settings.metaPath, client: own.client, count: this.#meter.count, leave };
   }
 
   #use(options: ResolvedDBOptions): void {
@@ -261,7 +271,8 @@ export class DB {
   }
 
   #eventSink(): EventSink {
-    return new EventSink<DBEventBody>({ db: this.path, onEvent: this.#options.onEvent, logger: this.#options.logger }, DB_EVENT_LEVELS);
+    const { onEvent, logger } = this.#options;
+    return new EventSink<DBEventBody>({ db: this.path, onEvent, logger, count: this.#meter.count }, DB_EVENT_LEVELS);
   }
 
   #sqlite(): SQLiteDriver {

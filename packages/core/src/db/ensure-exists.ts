@@ -36,9 +36,8 @@ export interface EnsureExistsContext {
  * is attached.
  */
 export async function ensureExists({ options, driver, events, signal }: EnsureExistsContext): Promise<EnsureExistsResult> {
-  const { settings, replica } = options;
+  const { settings, client } = options;
   const { path } = settings;
-  const { client } = replica;
   if (isThere(path)) return "present";
   let remote = await remotePosition(client, { patient: true, signal });
   const meta = new MetaDirectory(settings.metaPath, { mode: RESTORED_MODE, uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 });

@@ -77,6 +77,8 @@ export type DBEventBody =
   | { readonly type: "resumed" }
   /** Writers were held for `heldMs` while an oversized WAL was folded into the database. */
   | { readonly type: "barrier"; readonly heldMs: number; readonly walBytes: number; readonly completed: boolean }
+  /** Replication has folded the whole WAL into the database file: the next commit restarts it. */
+  | { readonly type: "checkpointed"; readonly walBytes: number }
   /** A long read transaction of the application keeps the WAL from being folded. */
   | { readonly type: "reader-blocks-checkpoint"; readonly walBytes: number }
   | { readonly type: "warning"; readonly code: string; readonly message: string }
@@ -98,6 +100,8 @@ export interface EventSinkOptions<Body> {
   readonly db: string;
   readonly onEvent: ((event: Body & { readonly db: string; readonly at: Date }) => void) | undefined;
   readonly logger: Logger;
+  /** Sees every event before anybody else; does not throw. */
+  readonly count?: ((event: Body) => void) | undefined;
 }
 
 /** Of any kind of event. */
@@ -117,7 +121,8 @@ export class EventSink<Body extends EventBody = DBEventBody> {
   }
 
   emit(body: Body): void {
-    const { db, onEvent, logger } = this.#options;
+    const { db, onEvent, logger, count } = this.#options;
+    count?.(body);
     this.#guard(body.type, () => log(logger, this.#levels[body.type] ?? "warn", db, body));
     if (onEvent !== undefined) this.#guard(body.type, () => onEvent({ ...body, db, at: new Date() }));
   }
@@ -162,6 +167,7 @@ export const DB_EVENT_LEVELS: Readonly<Record<DBEventBody["type"], Level>> = {
   paused: "warn",
   resumed: "info",
   barrier: "debug",
+  checkpointed: "debug",
   "reader-blocks-checkpoint": "warn",
   warning: "warn",
   restored: "info",

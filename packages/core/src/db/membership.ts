@@ -1,5 +1,6 @@
 import type { Logger } from "../logger.js";
-import type { LTXFileInfo } from "../replica-client.js";
+import type { LTXFileInfo, ReplicaClient } from "../replica-client.js";
+import type { KeepingEventBody } from "../store/events.js";
 import type { DBEvent } from "./events.js";
 
 /** Told what the destination of a database holds, as replication finds out. */
@@ -27,6 +28,10 @@ export interface Membership {
 export interface Member {
   /** Directory with its staged files. */
   readonly metaPath: string;
+  /** The client that its destination is kept with. */
+  readonly client: ReplicaClient;
+  /** Counts what is told about its destination. */
+  readonly count: (event: KeepingEventBody) => void;
   /** The database is its own again. Call it while it is closed. */
   leave(): void;
 }

@@ -3,6 +3,7 @@ import { LSError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import { checkChoice, checkInteger, checkIntervalMs, checkLogger, rejectUnknownOptions } from "../options.js";
 import { Replica } from "../replica/replica.js";
+import type { ReplicaClient } from "../replica-client.js";
 import { checkDriverOption, type SQLiteConstructor } from "../sqlite/driver-option.js";
 import { databasePath } from "./database-path.js";
 import type { DBEvent } from "./events.js";
@@ -57,6 +58,8 @@ export interface DBOptions {
 export interface ResolvedDBOptions {
   readonly settings: EngineSettings;
   readonly replica: Replica;
+  /** The replica's client, as replication calls it. */
+  readonly client: ReplicaClient;
   readonly driver: SQLiteConstructor | undefined;
   readonly host: "worker" | "inline";
   readonly workerURL: URL | undefined;
@@ -109,6 +112,7 @@ export function resolveDBOptions(path: string, options: DBOptions): ResolvedDBOp
       maxStagedBytes: checkInteger("maxStagedBytes", options.maxStagedBytes, 1024 * MIB, MIB, 2 ** 50),
     },
     replica,
+    client: replica.client,
     driver,
     host: checkChoice("host", options.host, "worker", ["worker", "inline"]),
     workerURL: workerURLOf(options.workerURL),

@@ -151,6 +151,7 @@ export type EngineEvent =
   | { readonly type: "resumed" }
   | { readonly type: "barrier"; readonly heldMs: number; readonly walBytes: number; readonly completed: boolean }
   | { readonly type: "reader-blocks-checkpoint"; readonly walBytes: number }
+  | { readonly type: "checkpointed"; readonly walBytes: number }
   | { readonly type: "wal"; readonly bytes: number }
   | { readonly type: "warning"; readonly code: string; readonly message: string }
   /** The engine has stopped: `code` is an `LSErrorCode`. */

@@ -54,11 +54,11 @@ export class Session {
     this.#events = events;
     // One listener per request under way; Node takes more than ten for a leak.
     setMaxListeners(0, this.#ended.signal, this.#snapshotsEnded.signal);
-    const { settings, replica } = options;
+    const { settings, replica, client } = options;
     this.#driver = driver;
     this.#host = this.#createHost();
     this.#uploader = new Uploader({
-      client: replica.client,
+      client,
       retryBaseMs: replica.syncIntervalMs,
       hooks: {
         uploaded: (file) => this.#uploaded(file),
@@ -107,13 +107,13 @@ export class Session {
   async #attach(): Promise<AttachResult> {
     await this.#uploader.pause();
     if (this.#engineIsStale) await this.#replaceEngine();
-    const { settings, replica, onDestinationAhead } = this.#options;
+    const { settings, client, onDestinationAhead } = this.#options;
     const signal = this.#ended.signal;
     try {
       const result = await attach({
         path: settings.path,
         host: this.#host,
-        client: replica.client,
+        client,
         onDestinationAhead,
         signal,
         upload: async (remoteTXID, staged) => {
@@ -138,6 +138,8 @@ export class Session {
     await this.#host.dispose();
     this.#host = this.#createHost();
     this.#engineIsStale = false;
+    // What hindered the one before is nothing that this one will take back.
+    if (this.#pausedBy !== undefined) this.#engineEvent({ type: "resumed" });
   }
 
   #began({ outcome, localTXID, remoteTXID, staged }: Extract<AttachResult, { kind: "attached" }>): void {
@@ -187,7 +189,7 @@ export class Session {
       try {
         const result = await storeSnapshot({
           host: this.#host,
-          client: this.#options.replica.client,
+          client: this.#options.client,
           uploadedUpTo: async (txid) => {
             if (!(await this.#uploader.waitFor(txid, signal))) throw captureEnded(this.#options.settings.path);
           },

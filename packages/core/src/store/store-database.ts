@@ -1,11 +1,12 @@
 import { statSync } from "node:fs";
 import { type DB, joinStore } from "../db/db.js";
-import { type EventSink, reportOf } from "../db/events.js";
+import { EventSink, reportOf } from "../db/events.js";
 import type { Member } from "../db/membership.js";
 import { isLSError, LSError } from "../errors.js";
+import type { DBMetrics } from "../metrics/metrics.js";
 import { retryDelayMs } from "../replica/retry-delay.js";
 import type { Clock } from "./clock.js";
-import type { KeepingEventBody } from "./events.js";
+import { KEEPING_EVENT_LEVELS, type KeepingEventBody } from "./events.js";
 import { Keeper, type Lanes } from "./keeper.js";
 import { LocalCopies } from "./local-copies.js";
 import type { ResolvedStoreOptions } from "./options.js";
@@ -23,7 +24,6 @@ export interface StoreDatabaseOptions {
   readonly lanes: Lanes;
   readonly scheduler: Scheduler;
   readonly clock: Clock;
-  readonly events: EventSink<KeepingEventBody>;
 }
 
 /** A database in a Store: its replication, started again when that failed, and the keeping of its destination. */
@@ -32,6 +32,7 @@ export class StoreDatabase implements Due {
   readonly #options: StoreDatabaseOptions;
   readonly #member: Member;
   readonly #keeper: Keeper;
+  readonly #events: EventSink<KeepingEventBody>;
   #failure: { readonly error: unknown; readonly atMs: number; readonly count: number; readonly nextRetryMs: number | undefined } | undefined;
   #opening: Promise<void> | undefined;
   /** While it is being closed nothing is started. */
@@ -39,7 +40,7 @@ export class StoreDatabase implements Due {
 
   /** @throws LSError `LS_INVALID_OPTION` */
   constructor(db: DB, options: StoreDatabaseOptions) {
-    const { store, lanes, scheduler, clock, events } = options;
+    const { store, lanes, scheduler, clock } = options;
     this.db = db;
     this.#options = options;
     // The observer is called only once the database is opened, by which time the keeper is there.
@@ -49,16 +50,18 @@ export class StoreDatabase implements Due {
       shutdownTimeoutMs: store.shutdownTimeoutMs,
       observer: { listed: (files) => this.#keeper.listed(files), stored: (file) => this.#keeper.stored(file), ended: () => this.#keeper.ended() },
     });
+    const { client, count, metaPath } = this.#member;
+    this.#events = new EventSink<KeepingEventBody>({ db: db.path, onEvent: store.onEvent, logger: store.logger, count }, KEEPING_EVENT_LEVELS);
     this.#keeper = new Keeper({
-      client: db.replica.client,
+      client,
       settings: store.settings,
       verifyIntervalMs: store.verifyIntervalMs,
       image: { databaseBytes: () => this.#readableBytes(), take: async (signal) => (await db.snapshot({ signal })).file },
-      locals: new LocalCopies(this.#member.metaPath),
+      locals: new LocalCopies(metaPath),
       lanes,
       scheduler,
       clock,
-      events,
+      events: this.#events,
       jitter: Math.random(),
     });
   }
@@ -96,7 +99,7 @@ export class StoreDatabase implements Due {
   }
 
   #openFailed(error: unknown): void {
-    const { clock, events, scheduler } = this.#options;
+    const { clock, scheduler } = this.#options;
     const count = (this.#failure?.count ?? 0) + 1;
     const nowMs = clock.now();
     const mayPass = REPEATABLE.some((code) => isLSError(error, code));
@@ -104,7 +107,7 @@ export class StoreDatabase implements Due {
     const nextRetryMs = mayPass ? nowMs + retryDelayMs({ failures: count, retryable, baseMs: RETRY_BASE_MS, random: Math.random() }) : undefined;
     this.#failure = { error, atMs: nowMs, count, nextRetryMs };
     scheduler.set(this, nextRetryMs);
-    events.emit({ type: "open-failed", error: reportOf(error), failures: count, nextRetryAt: dateOf(nextRetryMs) });
+    this.#events.emit({ type: "open-failed", error: reportOf(error), failures: count, nextRetryAt: dateOf(nextRetryMs) });
   }
 
   /** Time to try again. */
@@ -130,6 +133,10 @@ export class StoreDatabase implements Due {
   /** After `close`: the database is its own again. */
   leave(): void {
     this.#member.leave();
+  }
+
+  metrics(): DBMetrics {
+    return { ...this.db.metrics(), levels: this.#keeper.status().levels?.map(({ level, files, bytes }) => ({ level, files, bytes })) ?? [] };
   }
 
   status(): StoreDatabaseStatus {

@@ -3,12 +3,11 @@ import { Limit } from "../compaction/limit.js";
 import type { LevelIssue } from "../compaction/verify.js";
 import { atMost } from "../db/at-most.js";
 import { DB } from "../db/db.js";
-import { EventSink } from "../db/events.js";
 import { unlessAborted } from "../db/unless-aborted.js";
 import { isLSError, LSError } from "../errors.js";
+import type { StoreMetrics } from "../metrics/metrics.js";
 import type { CallOptions, ReplicaClient } from "../replica-client.js";
 import { systemClock } from "./clock.js";
-import { KEEPING_EVENT_LEVELS, type KeepingEventBody } from "./events.js";
 import type { Lanes } from "./keeper.js";
 import { type ResolvedStoreOptions, resolveStoreOptions, type StoreOptions } from "./options.js";
 import { Scheduler } from "./scheduler.js";
@@ -189,6 +188,11 @@ export class Store {
     return { phase: this.#phase, databases: [...this.#databases.values()].map((database) => database.status()) };
   }
 
+  /** Everything in plain numbers; no I/O, never a secret. `@ls/core/metrics` renders them for Prometheus. */
+  metrics(): StoreMetrics {
+    return { databases: [...this.#databases.values()].map((database) => database.metrics()) };
+  }
+
   /**
    * Lists every destination and checks its levels for gaps, overlaps, sizes and order.
    * @returns the issues by database path; an empty list = all is well.
@@ -217,9 +221,7 @@ export class Store {
         details: { path: db.path, holder: other.path },
       });
     }
-    const { onEvent, logger } = this.#options;
-    const events = new EventSink<KeepingEventBody>({ db: db.path, onEvent, logger }, KEEPING_EVENT_LEVELS);
-    const database = new StoreDatabase(db, { store: this.#options, lanes: this.#lanes, scheduler: this.#scheduler, clock: systemClock, events });
+    const database = new StoreDatabase(db, { store: this.#options, lanes: this.#lanes, scheduler: this.#scheduler, clock: systemClock });
     this.#databases.set(db.path, database);
     return database;
   }

@@ -310,6 +310,7 @@ export class Attached {
         result = this.#takeover.barrier();
         end = this.readEnd();
       }
+      if (result === "complete") this.#context.emit({ type: "checkpointed", walBytes: frameEnd(end.frames, this.pageSize) });
     }
     return { cutFirst: result === "cut-first", end, checkpointed };
   }
