@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { FaultStore } from "../../../testkit/src/fault-store.js";
 import { MemoryClient } from "../../../testkit/src/memory-client.js";
 import { DB } from "../src/db/db.js";
-import { defaultMetaPath } from "../src/db/meta-directory.js";
+import { defaultMetaPath } from "../src/db/meta/meta-directory.js";
 import { DB_FAMILIES, type Sample } from "../src/metrics/families.js";
 import type { DBMetrics, FailingWork } from "../src/metrics/metrics.js";
 import { Replica } from "../src/replica/replica.js";
