@@ -31,6 +31,7 @@ export type LSErrorCode =
   | "LS_SECOND_SQLITE"
   | "LS_SQLITE_TOO_OLD"
   | "LS_NOT_DURABLE"
+  | "LS_HEARTBEAT_FAILED"
   | "LS_INTERNAL";
 
 export interface LSErrorOptions extends ErrorOptions {

@@ -91,7 +91,10 @@ export class Kept {
       lanes: { healthy: new Limit(2), ailing: new Limit(1) },
       scheduler: this.scheduler,
       clock: this.clock,
-      events: new EventSink<KeepingEventBody>({ db: "db", onEvent: (event) => this.events.push(event), logger: silentLogger }, KEEPING_EVENT_LEVELS),
+      events: new EventSink<KeepingEventBody>(
+        { subject: { db: "db" }, onEvent: (event) => this.events.push(event), logger: silentLogger },
+        KEEPING_EVENT_LEVELS,
+      ),
       jitter: 0,
     });
   }

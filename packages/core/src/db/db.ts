@@ -3,13 +3,13 @@ import type { TXID } from "@ls/ltx";
 import { LSError } from "../errors.js";
 import { Meter } from "../metrics/meter.js";
 import type { DBMetrics } from "../metrics/metrics.js";
-import { bindReplica, type Replica } from "../replica/replica.js";
+import { REPLICA_BRAND, type Replica } from "../replica/replica.js";
 import type { CallOptions } from "../replica-client.js";
 import type { SQLiteDriver } from "../sqlite/driver.js";
 import { resolveDriver } from "../sqlite/resolve.js";
 import { type EnsureExistsResult, ensureExists } from "./ensure-exists.js";
 import { DB_EVENT_LEVELS, type DBEventBody, EventSink } from "./events.js";
-import type { Member, Membership } from "./membership.js";
+import { DB_BRAND, type Member, type Membership } from "./membership.js";
 import { type DBOptions, type ResolvedDBOptions, resolveDBOptions } from "./options.js";
 import { Session } from "./session.js";
 import { SharedCall } from "./shared-call.js";
@@ -24,9 +24,6 @@ export interface CheckpointResult {
   /** Frames of them that are in the database file. */
   readonly checkpointedFrames: number;
 }
-
-/** For `Store`. @throws LSError `LS_INVALID_OPTION` when the database is open, or belongs to a Store already. */
-export let joinStore: (db: DB, membership: Membership) => Member;
 
 /**
  * A live SQLite database that is replicated to a destination. The application opens the database with its own driver and works as always;
@@ -65,7 +62,7 @@ export class DB {
     this.#options = { ...resolved, client: this.#meter.client };
     this.#events = this.#eventSink();
     this.#closed = closedStatus(this.replica.client.destination);
-    bindReplica(this.replica, (file) => this.#sqlite().open(file, { readonly: true }));
+    REPLICA_BRAND.read(this.replica)?.bind((file) => this.#sqlite().open(file, { readonly: true }));
   }
 
   /**
@@ -240,7 +237,7 @@ export class DB {
   }
 
   static {
-    joinStore = (db, membership) => db.#join(membership);
+    DB_BRAND.mark(DB.prototype, (db) => ({ join: (membership) => db.#join(membership) }));
   }
 
   #join({ onEvent, logger, shutdownTimeoutMs, observer }: Membership): Member {
@@ -272,7 +269,7 @@ export class DB {
 
   #eventSink(): EventSink {
     const { onEvent, logger } = this.#options;
-    return new EventSink<DBEventBody>({ db: this.path, onEvent, logger, count: this.#meter.count }, DB_EVENT_LEVELS);
+    return new EventSink<DBEventBody>({ subject: { db: this.path }, onEvent, logger, count: this.#meter.count }, DB_EVENT_LEVELS);
   }
 
   #sqlite(): SQLiteDriver {

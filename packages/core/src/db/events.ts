@@ -96,9 +96,10 @@ export type DBEvent = DBEventBody & {
 
 export type Level = keyof Logger;
 
-export interface EventSinkOptions<Body> {
-  readonly db: string;
-  readonly onEvent: ((event: Body & { readonly db: string; readonly at: Date }) => void) | undefined;
+export interface EventSinkOptions<Body, Subject> {
+  /** What every event is about. */
+  readonly subject: Subject;
+  readonly onEvent: ((event: Body & Subject & { readonly at: Date }) => void) | undefined;
   readonly logger: Logger;
   /** Sees every event before anybody else; does not throw. */
   readonly count?: ((event: Body) => void) | undefined;
@@ -110,21 +111,21 @@ export interface EventBody {
 }
 
 /** Gives events to the application and to its logger. What an observer throws is logged and goes no further. */
-export class EventSink<Body extends EventBody = DBEventBody> {
-  readonly #options: EventSinkOptions<Body>;
+export class EventSink<Body extends EventBody = DBEventBody, Subject extends object = { readonly db: string }> {
+  readonly #options: EventSinkOptions<Body, Subject>;
   readonly #levels: Readonly<Record<string, Level>>;
 
   /** @param levels the logger's level for each type of event. */
-  constructor(options: EventSinkOptions<Body>, levels: Readonly<Record<Body["type"], Level>>) {
+  constructor(options: EventSinkOptions<Body, Subject>, levels: Readonly<Record<Body["type"], Level>>) {
     this.#options = options;
     this.#levels = levels;
   }
 
   emit(body: Body): void {
-    const { db, onEvent, logger, count } = this.#options;
+    const { subject, onEvent, logger, count } = this.#options;
     count?.(body);
-    this.#guard(body.type, () => log(logger, this.#levels[body.type] ?? "warn", db, body));
-    if (onEvent !== undefined) this.#guard(body.type, () => onEvent({ ...body, db, at: new Date() }));
+    this.#guard(body.type, () => log(logger, this.#levels[body.type] ?? "warn", subject, body));
+    if (onEvent !== undefined) this.#guard(body.type, () => onEvent({ ...body, ...subject, at: new Date() }));
   }
 
   #guard(event: string, call: () => unknown): void {
@@ -138,7 +139,7 @@ export class EventSink<Body extends EventBody = DBEventBody> {
 
   #observerFailed(event: string, error: unknown): void {
     try {
-      this.#options.logger.error("an event observer threw", { db: this.#options.db, event, error });
+      this.#options.logger.error("an event observer threw", { ...this.#options.subject, event, error });
     } catch {
       // The logger is what throws: there is nobody left to tell.
     }
@@ -174,8 +175,8 @@ export const DB_EVENT_LEVELS: Readonly<Record<DBEventBody["type"], Level>> = {
   failed: "error",
 };
 
-function log(logger: Logger, level: Level, db: string, { type, ...fields }: EventBody): void {
+function log(logger: Logger, level: Level, subject: object, { type, ...fields }: EventBody): void {
   // The same trouble again is worth a line only ever more rarely: at 1, 2, 4, 8, … failures.
   const repeated = "failures" in fields && typeof fields.failures === "number" && (fields.failures & (fields.failures - 1)) !== 0;
-  logger[repeated ? "debug" : level](type, { db, ...fields });
+  logger[repeated ? "debug" : level](type, { ...subject, ...fields });
 }

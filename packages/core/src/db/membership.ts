@@ -1,3 +1,4 @@
+import { Brand } from "../brand.js";
 import type { Logger } from "../logger.js";
 import type { LTXFileInfo, ReplicaClient } from "../replica-client.js";
 import type { KeepingEventBody } from "../store/events.js";
@@ -12,6 +13,14 @@ export interface DestinationObserver {
   /** Replication has ended: the destination may be somebody else's from now on. */
   ended(): void;
 }
+
+/** What a `Store` needs to take a database in. */
+export interface DBContract {
+  /** @throws LSError `LS_INVALID_OPTION` when the database is open, or belongs to a Store already. */
+  join(membership: Membership): Member;
+}
+
+export const DB_BRAND: Brand<DBContract> = new Brand("@ls/core.db@1");
 
 /** What a Store gives to its databases. */
 export interface Membership {

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { LSError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import { checkChoice, checkInteger, checkIntervalMs, checkLogger, rejectUnknownOptions } from "../options.js";
-import { Replica } from "../replica/replica.js";
+import { REPLICA_BRAND, type Replica } from "../replica/replica.js";
 import type { ReplicaClient } from "../replica-client.js";
 import { checkDriverOption, type SQLiteConstructor } from "../sqlite/driver-option.js";
 import { databasePath } from "./database-path.js";
@@ -94,7 +94,7 @@ export function resolveDBOptions(path: string, options: DBOptions): ResolvedDBOp
   if (typeof options !== "object" || options === null) throw invalid("replica", "DB: the second argument must be an object with a replica");
   rejectUnknownOptions("DB", options, KNOWN);
   const { replica, metaPath, onEvent, logger } = options;
-  if (!(replica instanceof Replica)) throw invalid("replica", "DB: replica must be a Replica, as in new Replica(fromURL(url))");
+  if (REPLICA_BRAND.read(replica) === undefined) throw invalid("replica", "DB: replica must be a Replica, as in new Replica(fromURL(url))");
   const driver = checkDriverOption(options.driver);
   if (metaPath !== undefined && (typeof metaPath !== "string" || metaPath === "")) throw invalid("metaPath", "DB: metaPath must name a directory");
   if (onEvent !== undefined && typeof onEvent !== "function") throw invalid("onEvent", "DB: onEvent must be a function");

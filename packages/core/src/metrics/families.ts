@@ -1,5 +1,5 @@
 import type { DBPhase } from "../db/events.js";
-import type { DBMetrics, LevelMetrics } from "./metrics.js";
+import type { DBMetrics, LevelMetrics, StoreMetrics } from "./metrics.js";
 
 /** One number with the labels that tell it from others of its family. */
 export interface Sample {
@@ -78,6 +78,22 @@ export const DB_FAMILIES: readonly Family<DBMetrics>[] = [
       Object.entries(errors).map(([code, value]) => ({ labels: { replica_type: db.replicaType, operation, code }, value })),
     ),
   ),
+];
+
+/** What is told of a Store as a whole. */
+export const STORE_FAMILIES: readonly Family<StoreMetrics>[] = [
+  {
+    name: "litestream_heartbeats_total",
+    type: "counter",
+    help: "Heartbeats that got through",
+    samples: ({ heartbeat }) => (heartbeat === undefined ? [] : [{ labels: {}, value: heartbeat.sent }]),
+  },
+  {
+    name: "litestream_heartbeat_errors_total",
+    type: "counter",
+    help: "Heartbeats that did not get through",
+    samples: ({ heartbeat }) => (heartbeat === undefined ? [] : [{ labels: {}, value: heartbeat.errors }]),
+  },
 ];
 
 function family(type: "counter" | "gauge", name: string, help: string, samples: (db: DBMetrics) => readonly Sample[]): Family<DBMetrics> {

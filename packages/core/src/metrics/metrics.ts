@@ -81,4 +81,6 @@ export interface DBMetrics {
 /** A Store in plain numbers. A database that is taken out is in it no longer. */
 export interface StoreMetrics {
   readonly databases: readonly DBMetrics[];
+  /** Heartbeats that got through, and that did not; `undefined` without a `heartbeatURL`. */
+  readonly heartbeat?: { readonly sent: number; readonly errors: number } | undefined;
 }

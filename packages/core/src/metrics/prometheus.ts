@@ -1,4 +1,4 @@
-import { DB_FAMILIES, type Family, type Sample } from "./families.js";
+import { DB_FAMILIES, type Family, type Sample, STORE_FAMILIES } from "./families.js";
 import type { DBMetrics, StoreMetrics } from "./metrics.js";
 
 /** `Content-Type` of what {@link renderPrometheus} makes. */
@@ -10,8 +10,9 @@ export const PROMETHEUS_CONTENT_TYPE: string = "text/plain; version=0.0.4; chars
  * @see https://prometheus.io/docs/instrumenting/exposition_formats/
  */
 export function renderPrometheus(metrics: StoreMetrics | DBMetrics): string {
-  const databases = "databases" in metrics ? metrics.databases : [metrics];
-  return DB_FAMILIES.map((family) => render(family, databases)).join("");
+  const store = "databases" in metrics ? metrics : { databases: [metrics] };
+  const ofStore = STORE_FAMILIES.map((family) => render(family, [store]));
+  return [...ofStore, ...DB_FAMILIES.map((family) => render(family, store.databases))].join("");
 }
 
 /** All samples of a family stand together, below its two comment lines. A family without samples is left out. */
@@ -22,6 +23,7 @@ function render<Of>({ name, help, type, samples }: Family<Of>, all: readonly Of[
 }
 
 function renderSample(name: string, { labels, value }: Sample): string {
+  if (Object.keys(labels).length === 0) return `${name} ${renderNumber(value)}`;
   const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escapeLabel(text)}"`);
   return `${name}{${pairs.join(",")}} ${renderNumber(value)}`;
 }

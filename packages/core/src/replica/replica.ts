@@ -1,3 +1,4 @@
+import { Brand } from "../brand.js";
 import { LSError } from "../errors.js";
 import { checkIntervalMs, rejectUnknownOptions } from "../options.js";
 import type { ReplicaClient } from "../replica-client.js";
@@ -12,8 +13,13 @@ export interface ReplicaOptions {
   readonly syncIntervalMs?: number | undefined;
 }
 
-/** For `DB`: integrity checks of {@link Replica.restore} use the database's own copy of SQLite. */
-export let bindReplica: (replica: Replica, open: OpenForCheck) => void;
+/** What a `DB` needs of a Replica beyond its public face. */
+export interface ReplicaContract {
+  /** Integrity checks of {@link Replica.restore} use the database's own copy of SQLite. */
+  bind(open: OpenForCheck): void;
+}
+
+export const REPLICA_BRAND: Brand<ReplicaContract> = new Brand("@ls/core.replica@1");
 
 /** One destination of a database: a {@link ReplicaClient}, and how often it gets what is new. */
 export class Replica {
@@ -43,8 +49,10 @@ export class Replica {
   }
 
   static {
-    bindReplica = (replica, open) => {
-      replica.#openForCheck = open;
-    };
+    REPLICA_BRAND.mark(Replica.prototype, (replica) => ({
+      bind(open) {
+        replica.#openForCheck = open;
+      },
+    }));
   }
 }

@@ -43,8 +43,22 @@ export type KeepingEvent = KeepingEventBody & {
   readonly at: Date;
 };
 
+/** Something about the heartbeat of a Store. Plain data, and nothing of the URL. */
+export type HeartbeatEventBody =
+  | { readonly type: "heartbeat-failed"; readonly error: ErrorReport; readonly failures: number; readonly nextRetryAt: Date }
+  /** It gets through again, after that many failures in a row. */
+  | { readonly type: "heartbeat-recovered"; readonly failures: number };
+
+/** A {@link HeartbeatEventBody} with its time. It is about no single database. */
+export type HeartbeatEvent = HeartbeatEventBody & { readonly db?: undefined; readonly at: Date };
+
 /** Everything that a Store tells. */
-export type StoreEvent = DBEvent | KeepingEvent;
+export type StoreEvent = DBEvent | KeepingEvent | HeartbeatEvent;
+
+export const HEARTBEAT_EVENT_LEVELS: Readonly<Record<HeartbeatEventBody["type"], Level>> = {
+  "heartbeat-failed": "warn",
+  "heartbeat-recovered": "info",
+};
 
 export const KEEPING_EVENT_LEVELS: Readonly<Record<KeepingEventBody["type"], Level>> = {
   compacted: "debug",

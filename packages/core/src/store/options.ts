@@ -4,6 +4,7 @@ import { LSError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import { checkDurationMs, checkInteger, checkIntervalMs, checkLogger, rejectUnknownOptions } from "../options.js";
 import type { StoreEvent } from "./events.js";
+import { type HeartbeatURL, heartbeatURLOf } from "./heartbeat-url.js";
 
 /** Options of a `Store`. Times are in milliseconds. */
 export interface StoreOptions {
@@ -22,6 +23,13 @@ export interface StoreOptions {
   readonly verifyIntervalMs?: number | undefined;
   /** Merges and deletions at a time over all databases, 1 to 64; each takes up to 40 MiB. Default 2. */
   readonly parallelism?: number | undefined;
+  /**
+   * A URL that is asked for (GET) at regular intervals while every database is healthy: everything that is older than the interval is at its
+   * destination. For services that raise an alarm when they hear nothing. `http://` or `https://`; it is never logged.
+   */
+  readonly heartbeatURL?: string | URL | undefined;
+  /** From one heartbeat to the next: 10 ms to one week. Default 5 min; 0 = none. */
+  readonly heartbeatIntervalMs?: number | undefined;
   /** Longest flush during `close()`. Default 30,000; 0 = release without flushing. Also for databases that set none of their own. */
   readonly shutdownTimeoutMs?: number | undefined;
   /** Receives the events of keeping, and of the databases that have no observer of their own. What it throws is logged and ignored. */
@@ -35,6 +43,8 @@ export interface ResolvedStoreOptions {
   readonly settings: KeepingSettings;
   readonly verifyIntervalMs: number;
   readonly parallelism: number;
+  /** `undefined` = no heartbeat. */
+  readonly heartbeat: { readonly url: HeartbeatURL; readonly intervalMs: number } | undefined;
   readonly shutdownTimeoutMs: number;
   readonly onEvent: ((event: StoreEvent) => void) | undefined;
   readonly logger: Logger;
@@ -48,6 +58,8 @@ const KNOWN: readonly (keyof StoreOptions)[] = [
   "l0RetentionMs",
   "verifyIntervalMs",
   "parallelism",
+  "heartbeatURL",
+  "heartbeatIntervalMs",
   "shutdownTimeoutMs",
   "onEvent",
   "logger",
@@ -70,8 +82,15 @@ export function resolveStoreOptions(options: StoreOptions): ResolvedStoreOptions
     },
     verifyIntervalMs: checkDurationMs("verifyIntervalMs", options.verifyIntervalMs, 0),
     parallelism: checkInteger("parallelism", options.parallelism, 2, 1, 64),
+    heartbeat: heartbeatOf(options),
     shutdownTimeoutMs: checkIntervalMs("shutdownTimeoutMs", options.shutdownTimeoutMs, 30_000),
     onEvent,
     logger: checkLogger("Store", options.logger),
   };
+}
+
+function heartbeatOf({ heartbeatURL, heartbeatIntervalMs }: StoreOptions): ResolvedStoreOptions["heartbeat"] {
+  const url = heartbeatURLOf(heartbeatURL);
+  const intervalMs = checkIntervalMs("heartbeatIntervalMs", heartbeatIntervalMs, HOUR_MS / 12);
+  return url === undefined || intervalMs === 0 ? undefined : { url, intervalMs };
 }

@@ -39,7 +39,19 @@ export interface StoreDatabaseStatus {
   readonly openError: (ErrorReport & { readonly at: Date; readonly nextRetryAt: Date | undefined }) | undefined;
 }
 
+/** Heartbeats since the Store was constructed. */
+export interface HeartbeatStatus {
+  /** That got through. */
+  readonly sent: number;
+  readonly errors: number;
+  readonly lastSentAt: Date | undefined;
+  /** Why the last one did not get through; `undefined` when it did. */
+  readonly lastError: (ErrorReport & { readonly at: Date }) | undefined;
+}
+
 export interface StoreStatus {
   readonly phase: "closed" | "opening" | "open" | "closing";
   readonly databases: readonly StoreDatabaseStatus[];
+  /** `undefined` without a `heartbeatURL`. */
+  readonly heartbeat: HeartbeatStatus | undefined;
 }

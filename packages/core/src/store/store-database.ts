@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
-import { type DB, joinStore } from "../db/db.js";
+import type { DB } from "../db/db.js";
 import { EventSink, reportOf } from "../db/events.js";
-import type { Member } from "../db/membership.js";
+import type { DBContract, Member } from "../db/membership.js";
 import { isLSError, LSError } from "../errors.js";
 import type { DBMetrics } from "../metrics/metrics.js";
 import { retryDelayMs } from "../replica/retry-delay.js";
@@ -39,19 +39,19 @@ export class StoreDatabase implements Due {
   #isClosing = false;
 
   /** @throws LSError `LS_INVALID_OPTION` */
-  constructor(db: DB, options: StoreDatabaseOptions) {
+  constructor(db: DB, contract: DBContract, options: StoreDatabaseOptions) {
     const { store, lanes, scheduler, clock } = options;
     this.db = db;
     this.#options = options;
     // The observer is called only once the database is opened, by which time the keeper is there.
-    this.#member = joinStore(db, {
+    this.#member = contract.join({
       onEvent: store.onEvent,
       logger: store.logger,
       shutdownTimeoutMs: store.shutdownTimeoutMs,
       observer: { listed: (files) => this.#keeper.listed(files), stored: (file) => this.#keeper.stored(file), ended: () => this.#keeper.ended() },
     });
     const { client, count, metaPath } = this.#member;
-    this.#events = new EventSink<KeepingEventBody>({ db: db.path, onEvent: store.onEvent, logger: store.logger, count }, KEEPING_EVENT_LEVELS);
+    this.#events = new EventSink<KeepingEventBody>({ subject: { db: db.path }, onEvent: store.onEvent, logger: store.logger, count }, KEEPING_EVENT_LEVELS);
     this.#keeper = new Keeper({
       client,
       settings: store.settings,

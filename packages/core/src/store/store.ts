@@ -2,16 +2,20 @@ import { setMaxListeners } from "node:events";
 import { Limit } from "../compaction/limit.js";
 import type { LevelIssue } from "../compaction/verify.js";
 import { atMost } from "../db/at-most.js";
-import { DB } from "../db/db.js";
+import type { DB } from "../db/db.js";
+import { EventSink } from "../db/events.js";
+import { DB_BRAND } from "../db/membership.js";
 import { unlessAborted } from "../db/unless-aborted.js";
 import { isLSError, LSError } from "../errors.js";
 import type { StoreMetrics } from "../metrics/metrics.js";
 import type { CallOptions, ReplicaClient } from "../replica-client.js";
 import { systemClock } from "./clock.js";
+import { HEARTBEAT_EVENT_LEVELS, type HeartbeatEventBody } from "./events.js";
+import { Heartbeat } from "./heartbeat.js";
 import type { Lanes } from "./keeper.js";
 import { type ResolvedStoreOptions, resolveStoreOptions, type StoreOptions } from "./options.js";
 import { Scheduler } from "./scheduler.js";
-import type { StoreStatus } from "./status.js";
+import type { StoreDatabaseStatus, StoreStatus } from "./status.js";
 import { StoreDatabase } from "./store-database.js";
 
 /** Databases that are opened at a time: thousands at once would only wait for one another. */
@@ -30,6 +34,7 @@ export class Store {
   readonly #leaving: Map<DB, Promise<void>> = new Map();
   readonly #scheduler: Scheduler = new Scheduler(systemClock);
   readonly #lanes: Lanes;
+  readonly #heartbeat: Heartbeat | undefined;
   readonly #opening: Limit = new Limit(OPENING);
   #phase: StoreStatus["phase"] = "closed";
   #change: Promise<void> | undefined;
@@ -43,6 +48,7 @@ export class Store {
   constructor(dbs: Iterable<DB> = [], options: StoreOptions = {}) {
     this.#options = resolveStoreOptions(options);
     this.#lanes = { healthy: new Limit(this.#options.parallelism), ailing: new Limit(1) };
+    this.#heartbeat = this.#createHeartbeat();
     try {
       for (const db of dbs) this.#register(db);
     } catch (error) {
@@ -73,6 +79,7 @@ export class Store {
     const failures = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason] : []));
     if (failures.length === 0 || failures.length < databases.length) {
       this.#phase = "open";
+      this.#heartbeat?.start();
       return;
     }
     await this.#closeAll(AbortSignal.abort()).catch(() => {});
@@ -166,6 +173,7 @@ export class Store {
     const timeout = new DOMException(`not flushed within ${shutdownTimeoutMs} ms`, "TimeoutError");
     const timer = setTimeout(() => deadline.abort(timeout), shutdownTimeoutMs);
     try {
+      await this.#heartbeat?.stop();
       await this.#closeAll(deadline.signal);
       await Promise.all([opening?.catch(() => {}), ...this.#leaving.values()]);
     } finally {
@@ -185,12 +193,16 @@ export class Store {
 
   /** What is known right now; no I/O, never a secret. */
   status(): StoreStatus {
-    return { phase: this.#phase, databases: [...this.#databases.values()].map((database) => database.status()) };
+    return { phase: this.#phase, databases: this.#databaseStatuses(), heartbeat: this.#heartbeat?.status() };
   }
 
   /** Everything in plain numbers; no I/O, never a secret. `@ls/core/metrics` renders them for Prometheus. */
   metrics(): StoreMetrics {
-    return { databases: [...this.#databases.values()].map((database) => database.metrics()) };
+    const heartbeat = this.#heartbeat?.status();
+    return {
+      databases: [...this.#databases.values()].map((database) => database.metrics()),
+      heartbeat: heartbeat === undefined ? undefined : { sent: heartbeat.sent, errors: heartbeat.errors },
+    };
   }
 
   /**
@@ -210,8 +222,20 @@ export class Store {
     return issues;
   }
 
+  #databaseStatuses(): StoreDatabaseStatus[] {
+    return [...this.#databases.values()].map((database) => database.status());
+  }
+
+  #createHeartbeat(): Heartbeat | undefined {
+    const { heartbeat, onEvent, logger } = this.#options;
+    if (heartbeat === undefined) return undefined;
+    const events = new EventSink<HeartbeatEventBody, object>({ subject: {}, onEvent, logger }, HEARTBEAT_EVENT_LEVELS);
+    return new Heartbeat({ ...heartbeat, scheduler: this.#scheduler, clock: systemClock, events, databases: () => this.#databaseStatuses() });
+  }
+
   #register(db: DB): StoreDatabase {
-    if (!(db instanceof DB)) throw new LSError("LS_INVALID_OPTION", "Store: databases must be DBs, as in new DB(path, options)");
+    const contract = DB_BRAND.read(db);
+    if (contract === undefined) throw new LSError("LS_INVALID_OPTION", "Store: databases must be DBs, as in new DB(path, options)");
     if (this.#databases.has(db.path)) {
       throw new LSError("LS_INVALID_OPTION", `${db.path} is in the Store already`, { details: { path: db.path } });
     }
@@ -221,7 +245,7 @@ export class Store {
         details: { path: db.path, holder: other.path },
       });
     }
-    const database = new StoreDatabase(db, { store: this.#options, lanes: this.#lanes, scheduler: this.#scheduler, clock: systemClock });
+    const database = new StoreDatabase(db, contract, { store: this.#options, lanes: this.#lanes, scheduler: this.#scheduler, clock: systemClock });
     this.#databases.set(db.path, database);
     return database;
   }
