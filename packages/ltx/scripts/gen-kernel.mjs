@@ -38,7 +38,7 @@ if (process.argv.includes("--check")) {
 async function compile() {
   let wasm;
   const files = new Map([["kernel.as.ts", await readFile(new URL("kernel/kernel.as.ts", root), "utf8")]]);
-  const args = ["kernel.as.ts", "-o", "kernel.wasm", "--runtime", "stub", "--use", "abort=", "-O3", "--converge", "--noAssert"];
+  const args = ["kernel.as.ts", "-o", "kernel.wasm", "--runtime", "stub", "--use", "abort=", "-O3", "--converge", "--noAssert", "--enable", "simd"];
   const result = await asc.main([...args, "--initialMemory", MEMORY_PAGES, "--maximumMemory", MEMORY_PAGES], {
     readFile: (name) => files.get(name) ?? null,
     writeFile: (_name, contents) => {

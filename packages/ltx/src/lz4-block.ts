@@ -23,6 +23,11 @@ const BULK_COPY = 256;
 
 const table = new Uint16Array(1 << MAX_HASH_LOG);
 
+/** The kernel's 64-bit hash of 5 bytes, of which only the upper 32 bits count: `word` is the first four. */
+function hashOf(word: number, fifth: number): number {
+  return (Math.imul(word, HASH_MULTIPLIER) + (word >>> 8) + (fifth << 24)) | 0;
+}
+
 /** A buffer together with the two views the loops need; built once per buffer. */
 export interface ByteSpan {
   readonly bytes: Uint8Array;
@@ -53,7 +58,7 @@ export function compressBlock(span: ByteSpan, from: number, length: number, to: 
       for (;;) {
         if (position + step > matchFindEnd) break search;
         word = view.getInt32(position, true);
-        const slot = Math.imul(word, HASH_MULTIPLIER) >>> shift;
+        const slot = hashOf(word, bytes[position + 4] ?? 0) >>> shift;
         match = from + (table[slot] ?? 0);
         table[slot] = position - from;
         if (view.getInt32(match, true) === word) break;
@@ -114,9 +119,9 @@ export function compressBlock(span: ByteSpan, from: number, length: number, to: 
         }
         anchor = position;
         if (position > matchFindEnd) break search;
-        table[Math.imul(view.getInt32(position - 2, true), HASH_MULTIPLIER) >>> shift] = position - 2 - from;
+        table[hashOf(view.getInt32(position - 2, true), bytes[position + 2] ?? 0) >>> shift] = position - 2 - from;
         word = view.getInt32(position, true);
-        const slot = Math.imul(word, HASH_MULTIPLIER) >>> shift;
+        const slot = hashOf(word, bytes[position + 4] ?? 0) >>> shift;
         match = from + (table[slot] ?? 0);
         table[slot] = position - from;
         if (view.getInt32(match, true) !== word) break;
