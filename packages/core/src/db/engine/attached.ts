@@ -37,6 +37,16 @@ const VIEW_ATTEMPTS = 3;
 /** A snapshot that nobody reads for so long is given up, ms: the WAL cannot restart under it. */
 const SNAPSHOT_IDLE_MS = 5 * 60_000;
 
+/** What a look found. */
+export interface Look {
+  /** A cut has to come before the next look. */
+  readonly cutFirst: boolean;
+  /** Everything was in the database file when the mark moved: the next commit restarts the WAL. */
+  readonly restartDue: boolean;
+  readonly end: CommittedEnd;
+  readonly checkpointed: boolean;
+}
+
 /** What a state cut found. */
 export interface StateOutcome {
   readonly differingPages: number;
@@ -294,9 +304,8 @@ export class Attached {
   /**
    * Takes new frames, moves the mark, and checkpoints where that is due.
    * @param due whether a checkpoint waits for `minCheckpointPages`.
-   * @returns whether a cut has to come before the next look.
    */
-  async look(due: "threshold" | "now", slicer: Slicer): Promise<{ readonly cutFirst: boolean; readonly end: CommittedEnd; readonly checkpointed: boolean }> {
+  async look(due: "threshold" | "now", slicer: Slicer): Promise<Look> {
     const { gate, settings } = this.#context;
     this.checkIdentity();
     let result = await this.#takeover.look(slicer);
@@ -312,7 +321,7 @@ export class Attached {
       }
       if (result === "complete") this.#context.emit({ type: "checkpointed", walBytes: frameEnd(end.frames, this.pageSize) });
     }
-    return { cutFirst: result === "cut-first", end, checkpointed };
+    return { cutFirst: result === "cut-first", restartDue: result === "complete", end, checkpointed };
   }
 
   // What the takeover gives the frames to.

@@ -19,6 +19,10 @@ export class CaptureLoop {
   /** When the WAL was seen to have grown, and how far it reached. */
   #lastFrames: number;
   #lastEnd = { frames: 0, salt: 0 };
+  #framesPerMs = 0;
+  #restartDue = false;
+  /** What the last look saw. */
+  #lookedAt: CommittedEnd | undefined;
   #lastCut: number;
   #lastCheckpoint: number;
   #dirtySince: number | undefined;
@@ -78,13 +82,17 @@ export class CaptureLoop {
   async look(slicer: Slicer): Promise<void> {
     const { attached } = this;
     const start = performance.now();
+    const elapsed = start - this.#lastLook;
     // Also when it fails: the next look is due after the usual time.
     this.#lastLook = start;
     const intervalDue = this.checkpointDue(start);
-    const { cutFirst, end, checkpointed } = await attached.look(intervalDue ? "now" : "threshold", slicer);
+    const { cutFirst, end, checkpointed, restartDue } = await attached.look(intervalDue ? "now" : "threshold", slicer);
     const now = performance.now();
     this.#lastLook = now;
     if (checkpointed || intervalDue) this.#lastCheckpoint = now;
+    this.#restartDue = restartDue;
+    this.#framesPerMs = framesSince(this.#lookedAt, end) / elapsed;
+    this.#lookedAt = end;
     this.#noteGrowth(end, now);
     if (!attached.skipping && attached.isDirty(end)) this.markDirty(start);
     this.#backlog ||= cutFirst;
@@ -136,10 +144,17 @@ export class CaptureLoop {
       cutBlockedUntil,
       lastLook: this.#lastLook,
       lastFrames: this.#lastFrames,
+      framesPerMs: this.#framesPerMs,
+      restartDue: this.#restartDue,
       dirtySince: this.#dirtySince,
       lastCut: this.#lastCut,
       syncIntervalMs: this.#settings.syncIntervalMs,
       backlog: this.#backlog,
     };
   }
+}
+
+/** Frames that arrived between two ends; after a restart at least those of the new generation. */
+function framesSince(before: CommittedEnd | undefined, { header, frames }: CommittedEnd): number {
+  return before?.header?.salt1 === header?.salt1 ? Math.max(0, frames - (before?.frames ?? 0)) : frames;
 }

@@ -5,6 +5,8 @@ const facts: PaceFacts = {
   now: 10_000,
   lastLook: 9_990,
   lastFrames: 9_990,
+  framesPerMs: 100,
+  restartDue: false,
   dirtySince: 9_900,
   lastCut: 9_500,
   syncIntervalMs: 1000,
@@ -16,6 +18,10 @@ const facts: PaceFacts = {
 test.each<[string, Partial<PaceFacts>, number | undefined]>([
   ["while frames arrive", {}, 10_040],
   ["just before it counts as quiet", { lastFrames: 9_501 }, 10_040],
+  ["READ0, before the application checkpoints by itself", { restartDue: true }, 9_995],
+  ["READ0, not all the time", { restartDue: true, framesPerMs: 1000 }, 9_992],
+  ["READ0 and a slow writer", { restartDue: true, framesPerMs: 3 }, 10_040],
+  ["READ0 and no writer", { restartDue: true, framesPerMs: 0 }, 10_040],
   ["quiet", { lastFrames: 9_500 }, undefined],
   ["never a frame", { lastFrames: Number.NEGATIVE_INFINITY }, undefined],
 ])("next look: %s", (_, changes, expected) => {
