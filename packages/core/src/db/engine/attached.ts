@@ -34,6 +34,8 @@ export interface AttachedContext {
 
 /** Attempts to read a state before a writer restarts the WAL under it: a matter of microseconds. */
 const VIEW_ATTEMPTS = 3;
+/** Frames not yet in the database file that are worth a sync of their own before the mark moves. */
+const LONG_TAIL_FRAMES = 1000;
 /** A snapshot that nobody reads for so long is given up, ms: the WAL cannot restart under it. */
 const SNAPSHOT_IDLE_MS = 5 * 60_000;
 
@@ -308,6 +310,7 @@ export class Attached {
   async look(due: "threshold" | "now", slicer: Slicer): Promise<Look> {
     const { gate, settings } = this.#context;
     this.checkIdentity();
+    await this.#syncLongTail(this.readEnd());
     let result = await this.#takeover.look(slicer);
     let end = this.readEnd();
     const wanted = due === "now" || end.frames >= settings.minCheckpointPages;
@@ -346,6 +349,14 @@ export class Attached {
     this.closeSnapshot();
     this.#wal.close();
     this.#connections.close();
+  }
+
+  /**
+   * Whoever checkpoints first after the mark has moved syncs the WAL first, and often that is the application, inside a commit. So a long
+   * tail goes to the disk before, while nobody waits for it. Measured at full speed: a tenth more commits, the slowest half as slow.
+   */
+  async #syncLongTail({ frames, backfilled }: CommittedEnd): Promise<void> {
+    if (frames - backfilled > LONG_TAIL_FRAMES) await this.#wal.sync();
   }
 
   #barrierAllowed(end: CommittedEnd): boolean {

@@ -1,4 +1,4 @@
-import { frameEnd } from "../../wal/frame.js";
+import { frameCount, frameEnd } from "../../wal/frame.js";
 import type { EngineEvent, EngineSettings } from "../protocol.js";
 import type { Attached } from "./attached.js";
 import type { CommittedEnd } from "./committed-end.js";
@@ -145,6 +145,7 @@ export class CaptureLoop {
       lastLook: this.#lastLook,
       lastFrames: this.#lastFrames,
       framesPerMs: this.#framesPerMs,
+      framesToLimit: frameCount(this.#settings.maxWalBytes, this.attached.pageSize) - (this.#lookedAt?.frames ?? 0),
       restartDue: this.#restartDue,
       dirtySince: this.#dirtySince,
       lastCut: this.#lastCut,

@@ -6,6 +6,7 @@ const facts: PaceFacts = {
   lastLook: 9_990,
   lastFrames: 9_990,
   framesPerMs: 100,
+  framesToLimit: 10_000,
   restartDue: false,
   dirtySince: 9_900,
   lastCut: 9_500,
@@ -22,6 +23,9 @@ test.each<[string, Partial<PaceFacts>, number | undefined]>([
   ["READ0, not all the time", { restartDue: true, framesPerMs: 1000 }, 9_992],
   ["READ0 and a slow writer", { restartDue: true, framesPerMs: 3 }, 10_040],
   ["READ0 and no writer", { restartDue: true, framesPerMs: 0 }, 10_040],
+  ["just when the WAL reaches its limit", { framesToLimit: 2000 }, 10_010],
+  ["a limit that will not be reached", { framesToLimit: 2000, framesPerMs: 0 }, 10_040],
+  ["beyond the limit", { framesToLimit: -1 }, 10_040],
   ["quiet", { lastFrames: 9_500 }, undefined],
   ["never a frame", { lastFrames: Number.NEGATIVE_INFINITY }, undefined],
 ])("next look: %s", (_, changes, expected) => {

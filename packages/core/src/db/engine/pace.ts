@@ -8,7 +8,8 @@ export const QUIET_MS = 500;
  * So the mark moves before that, however soon it is.
  */
 const READ0_FRAMES = 500;
-const READ0_LOOK_MS = 2;
+/** Looks are never closer than this, whatever comes in. */
+const CLOSEST_LOOK_MS = 2;
 
 /** Moments are `performance.now()` milliseconds. */
 export interface PaceFacts {
@@ -19,6 +20,8 @@ export interface PaceFacts {
   readonly lastFrames: number;
   /** Frames that arrived per millisecond between the last two looks. */
   readonly framesPerMs: number;
+  /** Frames that fit into the WAL before it passes `maxWalBytes`; none or less = it has passed. */
+  readonly framesToLimit: number;
   /** At the last look everything in the WAL was in the database file: our mark is READ0, and the WAL restarts with the next commit. */
   readonly restartDue: boolean;
   /** Since when commits wait for a cut; `undefined` = none do. */
@@ -35,10 +38,11 @@ export interface PaceFacts {
 }
 
 /** When the next look is due; `undefined` = when the watch or the slow poll says so. */
-export function nextLook({ now, lastLook, lastFrames, framesPerMs, restartDue }: PaceFacts): number | undefined {
+export function nextLook({ now, lastLook, lastFrames, framesPerMs, framesToLimit, restartDue }: PaceFacts): number | undefined {
   if (now - lastFrames >= QUIET_MS) return undefined;
-  if (!restartDue) return lastLook + LOOK_MS;
-  return lastLook + Math.min(LOOK_MS, Math.max(READ0_LOOK_MS, READ0_FRAMES / framesPerMs));
+  // At its limit the WAL is made to restart: a look on time keeps it from growing far beyond.
+  const frames = restartDue ? READ0_FRAMES : framesToLimit;
+  return lastLook + (frames <= 0 ? LOOK_MS : Math.min(LOOK_MS, Math.max(CLOSEST_LOOK_MS, frames / framesPerMs)));
 }
 
 /** When the next cut is due; `undefined` = nothing to cut, or the acknowledgement of the previous one decides. */
