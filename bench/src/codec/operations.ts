@@ -49,8 +49,8 @@ export function decode(ltxPath: string, dbPath: string): void {
   const output = openSync(dbPath, "w");
   try {
     const decoder = new LTXDecoder();
-    const chunk = new Uint8Array(BUFFER_BYTES);
     for (;;) {
+      const chunk = decoder.input.subarray(0, BUFFER_BYTES);
       const size = readSync(input, chunk, 0, chunk.length, null);
       if (size === 0) break;
       for (const batch of decoder.push(chunk.subarray(0, size))) writePages(output, batch.pgnos, batch.count, batch.data, decoder.header?.pageSize ?? 0);

@@ -11,6 +11,8 @@ import { decodeLegacyFrame } from "./legacy-frame.js";
 import { PageSequence } from "./page-sequence.js";
 import { FileTail, type LTXTrailer } from "./tail.js";
 
+const NO_BYTES = new Uint8Array(0);
+
 /** Decoded pages: page i is `pgnos[i]`, its content lies at `data[i * pageSize]`. Views, valid until the next batch. */
 export interface LTXPageBatch {
   readonly pgnos: Uint32Array;
@@ -66,6 +68,14 @@ export class LTXDecoder {
   }
 
   /**
+   * Where the next bytes of the file can be read to. A part of it, from its start, is pushed without being copied. Up to 512 KiB and never less
+   * than 400 KiB; valid until the next push. Empty once the decoder is done.
+   */
+  get input(): Uint8Array {
+    return this.#released ? NO_BYTES : this.#arena.bytes.subarray(IN_OFFSET + this.#buffered, IN_OFFSET + IN_SIZE);
+  }
+
+  /**
    * Takes the next bytes of the file and gives the pages that are complete. Iterate to the end before the next push;
    * `chunk` must not change meanwhile.
    * @throws {@link LTXError} at the first contradiction.
@@ -87,7 +97,9 @@ export class LTXDecoder {
       while (this.#state === "pages" && at < chunk.length) {
         const take = Math.min(IN_SIZE - this.#buffered, chunk.length - at);
         if (take === 0) throw new LTXError("LTX_CORRUPTED", "a page frame is larger than any page can be");
-        this.#arena.bytes.set(take === chunk.length ? chunk : chunk.subarray(at, at + take), IN_OFFSET + this.#buffered);
+        const bytes = take === chunk.length ? chunk : chunk.subarray(at, at + take);
+        const target = IN_OFFSET + this.#buffered;
+        if (bytes.byteOffset !== target || bytes.buffer !== this.#arena.bytes.buffer) this.#arena.bytes.set(bytes, target);
         at += take;
         this.#size += take;
         this.#buffered += take;
