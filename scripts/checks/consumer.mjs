@@ -12,7 +12,7 @@ import { packAll } from "./tarballs.mjs";
 /**
  * What a user gets: the install lines of the READMEs with the packed tarballs, in a folder outside the workspace; there every
  * TypeScript block of the documentation is type-checked, those tagged `run` are run, and bundles for readers are made.
- * Needs no network: better-sqlite3 comes from the workspace's own copy.
+ * better-sqlite3 comes from the workspace's own copy, built as it is; other packages from the registry.
  */
 export async function checkConsumer() {
   const { tarballs, failures } = await packAll();

@@ -53,6 +53,6 @@ export async function install(folder, names, tarballs) {
   const overrides = Object.fromEntries(tarballs.filter((one) => !names.includes(one.name)).map((one) => [one.name, `file:${one.file}`]));
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module", overrides }));
   // `as`: undefined was refused above.
-  const args = ["install", "--offline", "--no-audit", "--no-fund", "--loglevel=error", .../** @type {string[]} */ (sources)];
+  const args = ["install", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error", .../** @type {string[]} */ (sources)];
   return await run("npm", args, { cwd: folder, timeoutMs: 60_000 });
 }

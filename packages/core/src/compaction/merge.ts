@@ -1,9 +1,9 @@
 import { decodeLTXHeader, isLTXError, type LTXFileSummary, mergeLTX, verifyLTX } from "@ls/ltx";
+import { StallWatch } from "../backend-kit/stall-watch.js";
 import { isLSError, LSError } from "../errors.js";
 import type { LTXFileInfo, LTXFileRef, ReplicaClient } from "../replica-client.js";
 import { ShortFile } from "../restore/fetch.js";
 import { type DamagedFile, fileLabel } from "../restore/plan-error.js";
-import { StallWatch } from "../restore/stall-watch.js";
 import { Limit } from "./limit.js";
 import { rangeBytesFor } from "./merge-budget.js";
 import { type ReadLocal, readSource, type SourceContext, SourceSignals } from "./merge-source.js";

@@ -1,7 +1,7 @@
 import { isLTXError, type TXID } from "@ls/ltx";
+import { RetryBudget } from "../backend-kit/retry-budget.js";
 import { checkSameHistory, lookAt, publish } from "../replica/publish.js";
 import type { CallOptions, ReplicaClient } from "../replica-client.js";
-import { RetryBudget } from "../restore/retry.js";
 import { continuation } from "./attach-decision.js";
 import { claimDestination } from "./destination-claims.js";
 import { readLTX } from "./engine/read-ltx.js";

@@ -1,8 +1,8 @@
+import { RetryBudget } from "../backend-kit/retry-budget.js";
+import { StallWatch } from "../backend-kit/stall-watch.js";
 import { LSError } from "../errors.js";
 import type { LTXFileInfo, ReplicaClient } from "../replica-client.js";
 import { inOrder } from "./in-order.js";
-import { RetryBudget } from "./retry.js";
-import { StallWatch } from "./stall-watch.js";
 
 /** Bytes fetched by one request. With {@link FetchOptions.parallelism} it bounds what waits in memory. */
 const RANGE_BYTES = 1024 * 1024;

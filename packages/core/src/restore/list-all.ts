@@ -1,8 +1,8 @@
 import { LTX_HEADER_SIZE, LTX_TRAILER_SIZE } from "@ls/ltx";
+import { RetryBudget } from "../backend-kit/retry-budget.js";
 import { ALL_LEVELS } from "../levels.js";
 import type { LTXFileInfo, ReplicaClient } from "../replica-client.js";
 import type { DamagedFile } from "./plan-error.js";
-import { RetryBudget } from "./retry.js";
 
 export interface ReplicaListing {
   readonly files: readonly LTXFileInfo[];
