@@ -6,6 +6,7 @@ import { decodeLTX, type LTXHeader, type TXID } from "@ls/ltx";
 import Database from "better-sqlite3";
 import { defaultMetaPath } from "../src/db/meta/meta-directory.js";
 import type { EngineEvent, EngineHost, EngineOp, EngineRequests, EngineSettings } from "../src/db/protocol.js";
+import type { SQLiteDriver } from "../src/sqlite/driver.js";
 import { resolveDriver } from "../src/sqlite/resolve.js";
 import { createInlineHost } from "../src/worker/inline-host.js";
 
@@ -36,6 +37,7 @@ export function settingsFor(path: string, changes: Partial<EngineSettings> = {})
     maxWalBytes: 64 * 1024 * 1024,
     checkpointBarrier: "emergency",
     maxStagedBytes: 1024 ** 3,
+    restAfterMs: 0,
     ...changes,
   };
 }
@@ -46,9 +48,9 @@ export class TestEngine {
   readonly events: EngineEvent[] = [];
   readonly host: EngineHost;
 
-  constructor(path: string, changes: Partial<EngineSettings> = {}) {
+  constructor(path: string, changes: Partial<EngineSettings> = {}, driver: SQLiteDriver = resolveDriver(Database)) {
     this.settings = settingsFor(path, changes);
-    this.host = createInlineHost(this.settings, resolveDriver(Database), (event) => this.events.push(event));
+    this.host = createInlineHost(this.settings, driver, (event) => this.events.push(event));
   }
 
   ask<Op extends EngineOp>(op: Op, params: EngineRequests[Op]["params"], signal?: AbortSignal): Promise<EngineRequests[Op]["result"]> {

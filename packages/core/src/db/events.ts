@@ -13,6 +13,8 @@ export type DBPhase =
   /** Local state and destination are being brought together. */
   | "attaching"
   | "replicating"
+  /** As `"replicating"`, but idle for so long that nothing of it is held open; whatever happens to its files, and most requests, end that. */
+  | "resting"
   /** Something fails at the destination and is being repeated. */
   | "retrying"
   /** Nothing is cut until staged files or the disk have room again. */

@@ -32,6 +32,7 @@ describe("options of DB", () => {
       maxWalBytes: 64 * 1024 * 1024,
       checkpointBarrier: "emergency",
       maxStagedBytes: 1024 ** 3,
+      restAfterMs: 60_000,
     });
     expect(rest).toMatchObject({ host: "worker", onDestinationAhead: "error", shutdownTimeoutMs: 30_000, driver: undefined, workerURL: undefined });
   });

@@ -147,6 +147,10 @@ export type EngineEvent =
     }
   /** Continuity was lost while running, and the local page table cannot repair it; a new `attach` is needed. */
   | { readonly type: "detached"; readonly reason: string }
+  /** The database is idle and was let go of; nothing of it is missing at the destination. */
+  | { readonly type: "resting" }
+  /** It was taken up again. A `dirty` follows when commits were seen. */
+  | { readonly type: "awake" }
   | { readonly type: "paused"; readonly reason: "staged-full" | "disk-full"; readonly stagedBytes: number }
   | { readonly type: "resumed" }
   | { readonly type: "barrier"; readonly heldMs: number; readonly walBytes: number; readonly completed: boolean }
@@ -168,6 +172,8 @@ export interface EngineSettings {
   readonly maxWalBytes: number;
   readonly checkpointBarrier: "emergency" | "never";
   readonly maxStagedBytes: number;
+  /** 0 = never. */
+  readonly restAfterMs: number;
 }
 
 /** One engine as `DB` sees it, whichever thread it runs on. */

@@ -45,6 +45,7 @@ export class Session {
   #dirtySinceMs: number | undefined;
   #walBytes = 0;
   #pausedBy: "staged-full" | "disk-full" | undefined;
+  #resting = false;
   #phase: DBStatus["phase"] = "opening";
   #phaseSinceMs: number = Date.now();
   #lastError: { readonly error: unknown; readonly atMs: number } | undefined;
@@ -144,6 +145,7 @@ export class Session {
 
   #began({ outcome, localTXID, remoteTXID, staged }: Extract<AttachResult, { kind: "attached" }>): void {
     const { kind: _, ...facts } = outcome;
+    this.#resting = false;
     this.#localTXID = outcome.txid;
     this.#uploader.start(remoteTXID, staged);
     this.#events.emit({ type: "attached", ...facts });
@@ -350,6 +352,13 @@ export class Session {
       case "dirty":
         this.#dirtySinceMs ??= event.sinceMs;
         break;
+      case "resting":
+        this.#resting = true;
+        break;
+      case "awake":
+        this.#resting = false;
+        this.#dirtySinceMs = undefined;
+        break;
       case "wal":
         this.#walBytes = event.bytes;
         break;
@@ -444,7 +453,7 @@ export class Session {
   #refreshPhase(): void {
     const attachment = this.#attachLoop.state;
     const uploadFails = this.#uploader.status.failure !== undefined;
-    const phase = phaseOf({ lifecycle: this.#lifecycle, attachment, uploadFails, paused: this.#pausedBy !== undefined });
+    const phase = phaseOf({ lifecycle: this.#lifecycle, attachment, uploadFails, paused: this.#pausedBy !== undefined, resting: this.#resting });
     if (phase === this.#phase) return;
     this.#phase = phase;
     this.#phaseSinceMs = Date.now();

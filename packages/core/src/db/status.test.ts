@@ -6,6 +6,7 @@ const facts = (attachment: Attachment, more: Partial<PhaseFacts> = {}): PhaseFac
   attachment,
   uploadFails: false,
   paused: false,
+  resting: false,
   ...more,
 });
 const attached: Attachment = { kind: "attached" };
@@ -20,6 +21,8 @@ describe("phaseOf", () => {
     ["all well", facts(attached), "replicating"],
     ["uploads fail", facts(attached, { uploadFails: true, paused: true }), "retrying"],
     ["no room", facts(attached, { paused: true }), "paused"],
+    ["idle and let go of", facts(attached, { resting: true }), "resting"],
+    ["no room, whatever the engine does", facts(attached, { paused: true, resting: true }), "paused"],
     ["over", facts({ kind: "failed", error: new Error() }, { uploadFails: true }), "failed"],
     ["closing wins", facts({ kind: "failed", error: new Error() }, { lifecycle: "closing" }), "closing"],
   ])("%s", (_, given, expected) => {

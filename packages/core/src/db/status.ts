@@ -54,9 +54,10 @@ export interface PhaseFacts {
   readonly attachment: Attachment;
   readonly uploadFails: boolean;
   readonly paused: boolean;
+  readonly resting: boolean;
 }
 
-export function phaseOf({ lifecycle, attachment, uploadFails, paused }: PhaseFacts): DBPhase {
+export function phaseOf({ lifecycle, attachment, uploadFails, paused, resting }: PhaseFacts): DBPhase {
   if (lifecycle === "closed" || lifecycle === "closing") return lifecycle;
   switch (attachment.kind) {
     case "failed":
@@ -71,7 +72,8 @@ export function phaseOf({ lifecycle, attachment, uploadFails, paused }: PhaseFac
       return uploadFails ? "retrying" : "attaching";
     case "attached":
       if (uploadFails) return "retrying";
-      return paused ? "paused" : "replicating";
+      if (paused) return "paused";
+      return resting ? "resting" : "replicating";
   }
 }
 

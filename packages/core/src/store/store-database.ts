@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import type { DB } from "../db/db.js";
-import { EventSink, reportOf } from "../db/events.js";
+import { type DBPhase, EventSink, reportOf } from "../db/events.js";
 import type { DBContract, Member } from "../db/membership.js";
 import { isLSError, LSError } from "../errors.js";
 import type { DBMetrics } from "../metrics/metrics.js";
@@ -18,6 +18,9 @@ const RETRY_BASE_MS = 1000;
 
 /** Why `open()` may fail today and succeed tomorrow, without anyone changing the configuration. */
 const REPEATABLE = ["LS_LOCKED", "LS_STORAGE_UNAVAILABLE", "LS_STORAGE_DENIED", "LS_DISK_FULL", "LS_NOT_A_DATABASE", "LS_DESTINATION_AHEAD"] as const;
+
+/** Phases in which a snapshot can be made. */
+const READABLE: ReadonlySet<DBPhase> = new Set(["replicating", "resting", "retrying", "paused"]);
 
 export interface StoreDatabaseOptions {
   readonly store: ResolvedStoreOptions;
@@ -73,7 +76,7 @@ export class StoreDatabase implements Due {
   /** Size of the database, while a snapshot can be made from it. */
   #readableBytes(): number | undefined {
     const { phase } = this.db.status();
-    if (phase !== "replicating" && phase !== "retrying" && phase !== "paused") return undefined;
+    if (!READABLE.has(phase)) return undefined;
     const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
     // A young database may still lie in its WAL.
     return Math.max(sizeOf(this.db.path), sizeOf(`${this.db.path}-wal`));

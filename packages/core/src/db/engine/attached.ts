@@ -4,7 +4,7 @@ import type { BorrowedFile, FileIdentity } from "../../sqlite/borrowed-files.js"
 import type { SQLiteDriver } from "../../sqlite/driver.js";
 import type { ReadMark } from "../../sqlite/read-mark.js";
 import type { VersionGate } from "../../sqlite/version-gate.js";
-import { frameEnd } from "../../wal/frame.js";
+import { frameEnd, WAL_FRAME_HEADER_SIZE } from "../../wal/frame.js";
 import { type ReadAt, startOf, type WALPosition } from "../../wal/reader.js";
 import type { EngineEvent, EngineSettings } from "../protocol.js";
 import { Capture } from "./capture.js";
@@ -14,6 +14,7 @@ import { Connections } from "./connections.js";
 import { Doubt } from "./doubt.js";
 import type { LocalState } from "./local-state.js";
 import { ReadMarks } from "./read-marks.js";
+import { isFolded } from "./rest/rest-decision.js";
 import type { Slicer } from "./slicer.js";
 import { SnapshotStream } from "./snapshot-stream.js";
 import { SnapshotView } from "./snapshot-view.js";
@@ -109,6 +110,20 @@ export class Attached {
   /** Frames go by without being captured; {@link resync} ends that. */
   get skipping(): boolean {
     return this.#capture === undefined;
+  }
+
+  /** A snapshot is being read. */
+  get snapshotting(): boolean {
+    return this.#snapshot !== undefined;
+  }
+
+  /** Whether the WAL holds nothing that is not captured, in the database file, and visible: see {@link isFolded}. */
+  isFolded(): boolean {
+    const end = this.readEnd();
+    // Order matters: a commit that becomes visible between the two reads is found behind the end.
+    const next = new Uint8Array(WAL_FRAME_HEADER_SIZE);
+    const length = this.readAt(next, frameEnd(end.frames, this.pageSize));
+    return !this.isDirty(end) && isFolded(end, this.#wal.size(), next.subarray(0, length));
   }
 
   /** Somebody else's reader holds up checkpoints. */

@@ -15,6 +15,10 @@ export class CaptureLoop {
   readonly attached: Attached;
   readonly #settings: EngineSettings;
   readonly #emit: (event: EngineEvent) => void;
+  /** The page table knows every page. */
+  tableComplete = false;
+  /** When the page table was looked at for saving. */
+  lastTableSave: number;
   #lastLook: number;
   /** When the WAL was seen to have grown, and how far it reached. */
   #lastFrames: number;
@@ -36,10 +40,21 @@ export class CaptureLoop {
     this.attached = attached;
     this.#settings = settings;
     this.#emit = emit;
+    this.lastTableSave = now;
     this.#lastLook = now;
     this.#lastFrames = now;
     this.#lastCut = now;
     this.#lastCheckpoint = now;
+  }
+
+  /** When the WAL was seen to have grown last, or capture began. */
+  get lastGrowth(): number {
+    return this.#lastFrames;
+  }
+
+  /** Commits wait for a cut, as far as has been seen. */
+  get dirty(): boolean {
+    return this.#dirtySince !== undefined;
   }
 
   /** Whether the WAL has not grown for a while. */

@@ -228,6 +228,26 @@ export class LocalState {
     this.prune();
   }
 
+  /** Whether the table on disk is the one of the current TXID and of this database file, so that a start could go on from it. */
+  isSavedFor(identity: FileIdentity): boolean {
+    return !this.tableUnsaved && this.#stamp?.txid === this.#txid && sameFile(this.#stamp.identity, identity);
+  }
+
+  /** Gives the memory of a saved table back, until {@link LocalState.recallTable}. */
+  forgetTableForNow(): void {
+    this.#table = undefined;
+  }
+
+  /** @returns whether what lies on the disk is what was left there; otherwise this state is of no use. */
+  recallTable(): boolean {
+    const load = loadPageTable(this.meta.pageTablePath);
+    const stamp = this.#stamp;
+    if (load.status !== "loaded" || stamp === undefined || !sameStamp(load.stamp, stamp)) return false;
+    if (this.meta.listStaged().at(-1)?.txid !== this.staged.newest?.txid) return false;
+    this.#table = load.table;
+    return true;
+  }
+
   prune(): void {
     this.staged.prune(this.#savedTXID);
   }
@@ -256,6 +276,12 @@ export class LocalState {
     }
     return true;
   }
+}
+
+function sameStamp(a: PageTableStamp, b: PageTableStamp): boolean {
+  return (
+    a.txid === b.txid && sameFile(a.identity, b.identity) && a.wal?.salt1 === b.wal?.salt1 && a.wal?.salt2 === b.wal?.salt2 && a.wal?.frame === b.wal?.frame
+  );
 }
 
 /** The header of a level-0 file that is good to its last byte; `undefined` for any other. */

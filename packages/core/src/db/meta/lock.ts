@@ -29,15 +29,27 @@ const BUSY_TIMEOUT_MS = 1000;
 const POLL_MS = 5;
 const SLEEPER = new Int32Array(new SharedArrayBuffer(4));
 
+/** A lock that was laid down: whether anybody had it meanwhile shows when it is taken up again. */
+export interface RestingLock {
+  readonly path: string;
+  /** What the row of this acquisition has, and no other. */
+  readonly token: string;
+}
+
+/** Locks of this thread that rest. The descriptor table does not show them, and their databases are refused to others in this thread all the same. */
+const resting = new Set<string>();
+
 /** A lock that is held until {@link DatabaseLock.release}, or until the process dies. */
 export class DatabaseLock {
   readonly path: string;
   readonly holder: LockHolder;
   readonly #connection: SQLiteConnection;
+  readonly #token: string;
 
-  private constructor(path: string, holder: LockHolder, connection: SQLiteConnection) {
+  private constructor(path: string, { holder, token }: Taken, connection: SQLiteConnection) {
     this.path = path;
     this.holder = holder;
+    this.#token = token;
     this.#connection = connection;
   }
 
@@ -49,17 +61,57 @@ export class DatabaseLock {
    */
   static acquire(driver: SQLiteDriver, path: string, owner: FileOwner): DatabaseLock {
     const file = identify(path);
-    if (file !== undefined && isOpenInProcess(file)) throw locked(path, { pid: process.pid, host: hostname() });
+    if (resting.has(path) || (file !== undefined && isOpenInProcess(file))) throw locked(path, { pid: process.pid, host: hostname() });
     let connection: SQLiteConnection | undefined;
     try {
       connection = driver.open(path, { create: true, timeoutMs: BUSY_TIMEOUT_MS });
       if (file === undefined) giveOwner(path, owner.mode, owner);
-      const holder = take(connection, path);
-      return new DatabaseLock(path, holder, connection);
+      return new DatabaseLock(path, take(connection, path), connection);
     } catch (error) {
       connection?.close();
       throw wrap(path, error);
     }
+  }
+
+  /** Releases it for as long as nothing is done under it. {@link DatabaseLock.resume} or {@link DatabaseLock.forget} has to follow. */
+  rest(): RestingLock {
+    this.#connection.close();
+    resting.add(this.path);
+    return { path: this.path, token: this.#token };
+  }
+
+  /**
+   * Takes up a lock that rests. Whoever takes the lock commits a row with a token of its own before anything else, so finding one's own says that
+   * nobody did.
+   * @returns the lock, and whether nobody else had it meanwhile.
+   * @throws as {@link DatabaseLock.acquire}; it goes on to rest then.
+   */
+  static resume(driver: SQLiteDriver, { path, token }: RestingLock, owner: FileOwner): { readonly lock: DatabaseLock; readonly unbroken: boolean } {
+    const file = identify(path);
+    if (file !== undefined && isOpenInProcess(file)) throw locked(path, { pid: process.pid, host: hostname() });
+    let connection: SQLiteConnection | undefined;
+    resting.delete(path);
+    try {
+      if (file === undefined) return { lock: DatabaseLock.acquire(driver, path, owner), unbroken: false };
+      connection = driver.open(path, { timeoutMs: BUSY_TIMEOUT_MS });
+      begin(connection, path, token);
+      const row = holderRow(connection);
+      if (row?.token === token) {
+        const holder = { pid: Number(row.pid), host: String(row.host), startedMs: Number(row.started_ms) };
+        return { lock: new DatabaseLock(path, { holder, token }, connection), unbroken: true };
+      }
+      connection.exec("ROLLBACK");
+      return { lock: new DatabaseLock(path, take(connection, path), connection), unbroken: false };
+    } catch (error) {
+      connection?.close();
+      resting.add(path);
+      throw wrap(path, error);
+    }
+  }
+
+  /** A lock that rests will not be taken up again. */
+  static forget({ path }: RestingLock): void {
+    resting.delete(path);
   }
 
   /** Idempotent. The file stays: deleting it would let two processes hold locks on two files of one name. */
@@ -68,7 +120,12 @@ export class DatabaseLock {
   }
 }
 
-function take(connection: SQLiteConnection, path: string): LockHolder {
+interface Taken {
+  readonly holder: LockHolder;
+  readonly token: string;
+}
+
+function take(connection: SQLiteConnection, path: string): Taken {
   const holder: LockHolder = { pid: process.pid, host: hostname(), startedMs: Date.now() };
   const token = randomUUID();
   begin(connection, path, token);
@@ -83,7 +140,7 @@ function take(connection: SQLiteConnection, path: string): LockHolder {
     begin(connection, path, token);
     if (connection.row("SELECT token FROM holder")?.token !== token) throw locked(path, readHolder(connection, token));
   }
-  return holder;
+  return { holder, token };
 }
 
 function begin(connection: SQLiteConnection, path: string, ownToken: string): void {

@@ -1,0 +1,281 @@
+import { isLSError, LSError } from "../../errors.js";
+import { isBusy, type SQLiteDriver } from "../../sqlite/driver.js";
+import type { VersionGate } from "../../sqlite/version-gate.js";
+import type { AttachOutcome, AttachRequest, EngineEvent, EngineSettings, NotReadyReason } from "../protocol.js";
+import type { AttachedContext } from "./attached.js";
+import { CaptureLoop } from "./capture-loop.js";
+import { Doubt } from "./doubt.js";
+import { byState, type Established, establish } from "./establish.js";
+import type { Hindrance } from "./hindrance.js";
+import type { LocalState } from "./local-state.js";
+import { isDamage, reasonFor, whyNotReady } from "./readiness.js";
+import type { Slicer } from "./slicer.js";
+
+/** Attempts to attach while files are being exchanged under us. */
+const ATTACH_ATTEMPTS = 3;
+
+export interface CapturingParts {
+  readonly settings: EngineSettings;
+  readonly driver: SQLiteDriver;
+  readonly gate: VersionGate;
+  readonly emit: (event: EngineEvent) => void;
+  readonly barrierPatienceMs: number;
+  readonly hindrance: Hindrance;
+  /** @throws LSError `LS_NOT_OPEN` */
+  readonly local: () => LocalState;
+  /** Capture runs (again). */
+  readonly begun: () => void;
+  readonly ended: () => void;
+}
+
+/** Why continuity is lost, and what repairs it. */
+interface Repair {
+  readonly reason: string;
+  /** The database was only let go of for a while: what a start does is enough, and nobody is told. */
+  readonly quietly: boolean;
+}
+
+/**
+ * Capture of one database while it lasts, and what becomes of it when something is wrong: repaired from the page table, given up until the
+ * database can be replicated again (`not-ready`), or to be attached anew (`detached`). Every method is a part of one operation of the engine's queue.
+ */
+export class Capturing {
+  readonly #parts: CapturingParts;
+  #loop: CaptureLoop | undefined;
+  #notReady: NotReadyReason | undefined;
+  #repair: Repair | undefined;
+
+  constructor(parts: CapturingParts) {
+    this.#parts = parts;
+  }
+
+  /** Defined while frames are captured. */
+  get loop(): CaptureLoop | undefined {
+    return this.#loop;
+  }
+
+  get notReady(): NotReadyReason | undefined {
+    return this.#notReady;
+  }
+
+  /** When a repair that waits is due. */
+  get nextRepair(): number | undefined {
+    return this.#repair === undefined ? undefined : this.#parts.hindrance.cutsBlockedUntil;
+  }
+
+  /** @throws LSError `LS_NOT_READY` when nothing is captured. */
+  running(): CaptureLoop {
+    if (this.#loop !== undefined) return this.#loop;
+    const { path } = this.#parts.settings;
+    const reason = this.#notReady ?? "not-attached";
+    throw new LSError("LS_NOT_READY", `${path} cannot be replicated yet: ${reason}`, { retryable: true, details: { path, reason } });
+  }
+
+  /** The first look at the database, before anything is attached. */
+  look(): void {
+    this.#notReady = whyNotReady(this.#parts.driver, this.#parts.settings.path);
+  }
+
+  async attach(request: AttachRequest, slicer: Slicer): Promise<AttachOutcome> {
+    const { hindrance, settings } = this.#parts;
+    const local = this.#parts.local();
+    // Asked for while attached: something is wrong with what was staged, so start from what the disk holds.
+    this.end();
+    local.staged.reload();
+    this.#repair = undefined;
+    this.look();
+    if (this.#notReady !== undefined) return { kind: "not-ready", reason: this.#notReady };
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const result = await establish(this.#context(local), request, slicer);
+        if ("baseRequired" in result) return { kind: "base-required", reason: result.baseRequired };
+        this.#begin(result);
+        return { kind: "attached", by: result.by, reason: result.reason, txid: local.txid, ...result.outcome };
+      } catch (error) {
+        if (error instanceof Doubt && attempt < ATTACH_ATTEMPTS) continue;
+        const reason = reasonFor(error, settings.path);
+        if (reason === undefined) throw error;
+        if (isLSError(error)) hindrance.warn(error);
+        this.#notReady = reason;
+        return { kind: "not-ready", reason };
+      }
+    }
+  }
+
+  #begin({ attached }: Established): void {
+    const { settings, emit, hindrance, begun } = this.#parts;
+    this.#loop = new CaptureLoop(attached, settings, emit, performance.now());
+    this.#repair = undefined;
+    hindrance.succeeded();
+    begun();
+  }
+
+  /** Ends capture and closes the connections; what is known beside the database stays. */
+  end(): void {
+    const loop = this.#loop;
+    if (loop === undefined) return;
+    this.#loop = undefined;
+    this.#parts.ended();
+    loop.attached.close();
+  }
+
+  /**
+   * Cuts until everything that is committed now is staged.
+   * @throws LSError `LS_STORAGE_UNAVAILABLE` when as many staged files as allowed wait for the destination.
+   */
+  async cutAll(loop: CaptureLoop, slicer: Slicer): Promise<void> {
+    const { hindrance, emit } = this.#parts;
+    const { attached } = loop;
+    const local = this.#parts.local();
+    if (hindrance.stagedFull) {
+      attached.skip();
+      loop.cutDone(performance.now());
+      hindrance.pause("staged-full");
+      const stagedBytes = local.staged.unacknowledgedBytes;
+      throw new LSError("LS_STORAGE_UNAVAILABLE", "the destination takes no files, and as many as allowed wait locally", {
+        retryable: true,
+        details: { stagedBytes },
+      });
+    }
+    if (attached.skipping) {
+      const outcome = await attached.resync("diff", slicer);
+      local.saveTable(attached.identity, attached.cutPosition);
+      emit({ type: "continued", by: "diff", reason: "cutting was paused", txid: local.txid, ...outcome });
+    } else {
+      while (await attached.cut(slicer)) if (slicer.due) await slicer.pause();
+    }
+    loop.cutDone(performance.now());
+    hindrance.succeeded();
+  }
+
+  /**
+   * Ends capture until {@link Capturing.resume}.
+   * @param release lets go of what capture needs; when that fails, capture is repaired as after any other trouble.
+   */
+  letGo(release: () => void): void {
+    this.#repair = { reason: "its connections were closed", quietly: true };
+    this.end();
+    release();
+    this.#repair = undefined;
+  }
+
+  /** Takes a database up that was let go of, as a start does: the WAL or the page table proves what was missed. */
+  async resume(slicer: Slicer): Promise<void> {
+    this.#repair = { reason: "it had been let go of", quietly: true };
+    await this.repair(slicer);
+  }
+
+  /** Runs work on the attachment; when continuity turns out to be lost, once more after the repair. */
+  async despiteDoubt<T>(slicer: Slicer, work: (loop: CaptureLoop) => Promise<T>): Promise<T> {
+    const loop = this.running();
+    try {
+      return await work(loop);
+    } catch (error) {
+      // A caller that gave up is no trouble.
+      if (slicer.aborted) throw error;
+      await this.recover(error, slicer);
+      if (!(error instanceof Doubt)) throw error;
+    }
+    return work(this.running());
+  }
+
+  /** Deals with what an operation threw. */
+  async recover(error: unknown, slicer: Slicer): Promise<void> {
+    const { hindrance } = this.#parts;
+    if (error instanceof Doubt) {
+      this.end();
+      this.#repair = { reason: error.message, quietly: false };
+      await this.repair(slicer);
+      return;
+    }
+    if (isLSError(error, "LS_NOT_READY") || isDamage(error)) {
+      // The database is not what it was: look at it afresh.
+      this.end();
+      this.#repair = { reason: error instanceof Error ? error.message : String(error), quietly: false };
+      hindrance.backOff();
+      this.lookAfresh();
+      return;
+    }
+    if (hindrance.paused === "staged-full" && isLSError(error, "LS_STORAGE_UNAVAILABLE")) return;
+    if (isBusy(error)) {
+      hindrance.waitForLock();
+      return;
+    }
+    const diskFull = isLSError(error, "LS_DISK_FULL");
+    if (diskFull || isLSError(error, "LS_STORAGE_DENIED") || isLSError(error, "LS_STORAGE_UNAVAILABLE")) {
+      // The meta directory takes no files: read marks and checkpoints go on, or the application's WAL would grow without end.
+      hindrance.backOff();
+      // What is captured stays while there is room for it; then one diff file takes its place.
+      if (this.#loop?.attached.mustCut === true) this.#loop.attached.skip();
+      if (diskFull) hindrance.pause("disk-full");
+      else hindrance.warn(error);
+      return;
+    }
+    hindrance.backOffAll();
+    hindrance.warn(error);
+  }
+
+  /** Continuity is lost: goes on by comparing pages, if the table allows that. */
+  async repair(slicer: Slicer): Promise<void> {
+    const repair = this.#repair;
+    if (repair === undefined || this.lookAfresh() !== undefined) return;
+    const { emit, hindrance } = this.#parts;
+    const local = this.#parts.local();
+    const { reason, quietly } = repair;
+    if (local.table?.unknownPages() !== 0) {
+      this.#repair = undefined;
+      emit({ type: "detached", reason });
+      return;
+    }
+    if (hindrance.stagedFull) {
+      hindrance.backOff();
+      hindrance.pause("staged-full");
+      return;
+    }
+    try {
+      const result = quietly ? await this.#resume(local, slicer) : await byState(this.#context(local), "diff", reason, slicer);
+      this.#begin(result);
+      if (!quietly) emit({ type: "continued", by: result.by, reason, txid: local.txid, ...result.outcome });
+    } catch (error) {
+      if (error instanceof Doubt || isBusy(error)) {
+        hindrance.backOff();
+      } else if (isLSError(error, "LS_NOT_READY")) {
+        // No comparison helps, such as when the page size has changed: attaching says why.
+        this.#repair = undefined;
+        emit({ type: "detached", reason: error.message });
+      } else {
+        await this.recover(error, slicer);
+      }
+    }
+  }
+
+  /** The destination held everything up to the local position when the database was let go of. */
+  async #resume(local: LocalState, slicer: Slicer): Promise<Established> {
+    const result = await establish(this.#context(local), { remoteTXID: local.txid, remoteTimestampMs: 0 }, slicer);
+    if ("baseRequired" in result) throw new LSError("LS_INTERNAL", `a complete page table is of no use: ${result.baseRequired}`);
+    return result;
+  }
+
+  /** Says so when the database cannot be replicated now; a repair is then pointless, and an `attach` follows. */
+  lookAfresh(): NotReadyReason | undefined {
+    const { driver, settings, emit, hindrance } = this.#parts;
+    let reason: NotReadyReason | undefined;
+    try {
+      reason = whyNotReady(driver, settings.path);
+    } catch (error) {
+      if (!isLSError(error, "LS_NOT_A_DATABASE")) hindrance.warn(error);
+      reason = "unsupported";
+    }
+    if (reason !== undefined) {
+      this.#repair = undefined;
+      if (reason !== this.#notReady) emit({ type: "not-ready", reason });
+    }
+    this.#notReady = reason;
+    return reason;
+  }
+
+  #context(local: LocalState): AttachedContext {
+    const { driver, gate, settings, emit, barrierPatienceMs } = this.#parts;
+    return { local, driver, gate, settings, emit, barrierPatienceMs };
+  }
+}

@@ -1,0 +1,82 @@
+import { LSError } from "../../errors.js";
+import type { SQLiteDriver } from "../../sqlite/driver.js";
+import { DatabaseLock, type RestingLock } from "../meta/lock.js";
+import { MetaDirectory } from "../meta/meta-directory.js";
+import type { EngineSettings } from "../protocol.js";
+import { LocalState } from "./local-state.js";
+import { ownerOf } from "./readiness.js";
+import type { Slicer } from "./slicer.js";
+
+/** The meta directory while it is ours: its lock, and what is known from it. */
+export class LocalHold {
+  readonly #settings: EngineSettings;
+  readonly #driver: SQLiteDriver;
+  #lock: DatabaseLock | undefined;
+  #resting: RestingLock | undefined;
+  #state: LocalState | undefined;
+  /** The lock was somebody else's since the state was loaded. */
+  #stale = false;
+
+  constructor(settings: EngineSettings, driver: SQLiteDriver) {
+    this.#settings = settings;
+    this.#driver = driver;
+  }
+
+  /** `undefined` before {@link LocalHold.open}. */
+  get known(): LocalState | undefined {
+    return this.#state;
+  }
+
+  /** @throws LSError `LS_NOT_OPEN` */
+  get state(): LocalState {
+    if (this.#state === undefined) throw new LSError("LS_NOT_OPEN", "the database is not open");
+    return this.#state;
+  }
+
+  /** Takes the lock, sweeps temp files, loads position and table. @throws LSError `LS_LOCKED`, … */
+  async open(slicer: Slicer): Promise<void> {
+    const { path, metaPath } = this.#settings;
+    const meta = new MetaDirectory(metaPath, ownerOf(path));
+    meta.create();
+    this.#lock ??= DatabaseLock.acquire(this.#driver, meta.lockPath, meta.owner);
+    meta.sweepTemp();
+    this.#state = await LocalState.load(meta, slicer);
+  }
+
+  /** Releases the lock for as long as nothing is done here. The table has to be saved: it is read back by {@link LocalHold.takeUp}. */
+  letGo(): void {
+    if (this.#lock === undefined) throw new LSError("LS_INTERNAL", "the lock is not held");
+    this.#resting = this.#lock.rest();
+    this.#lock = undefined;
+    this.state.forgetTableForNow();
+  }
+
+  /**
+   * Takes the lock again.
+   * @returns false when somebody else had it, or changed something: what the disk holds is what counts, and it is loaded then.
+   * @throws LSError `LS_LOCKED`, …; it stays let go of.
+   */
+  async takeUp(slicer: Slicer): Promise<boolean> {
+    const { meta } = this.state;
+    if (this.#resting !== undefined) {
+      meta.create();
+      const { lock, unbroken } = DatabaseLock.resume(this.#driver, this.#resting, meta.owner);
+      this.#lock = lock;
+      this.#resting = undefined;
+      this.#stale = !unbroken || !this.state.recallTable();
+    }
+    if (!this.#stale) return true;
+    meta.sweepTemp();
+    this.#state = await LocalState.load(meta, slicer);
+    this.#stale = false;
+    return false;
+  }
+
+  /** Idempotent. */
+  release(): void {
+    if (this.#resting !== undefined) DatabaseLock.forget(this.#resting);
+    this.#resting = undefined;
+    this.#lock?.release();
+    this.#lock = undefined;
+  }
+}

@@ -1,0 +1,49 @@
+import { statSync } from "node:fs";
+
+/** What `stat` tells of a file that every write changes, times in ns. */
+export interface FileStamp {
+  readonly dev: bigint;
+  readonly ino: bigint;
+  readonly size: bigint;
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+}
+
+/** The files of a database at one moment. Looked at by path: nothing is opened, so no lock of the application is in danger. */
+export interface FilesStamp {
+  /** `undefined` = absent. */
+  readonly database: FileStamp | undefined;
+  /** `undefined` = absent or empty, which is the same to SQLite. */
+  readonly wal: FileStamp | undefined;
+}
+
+/** @param walPath `-wal` beside the file that `path` leads to. */
+export function stampFiles(path: string, walPath: string): FilesStamp {
+  const wal = stampFile(walPath);
+  return { database: stampFile(path), wal: wal?.size === 0n ? undefined : wal };
+}
+
+function stampFile(path: string): FileStamp | undefined {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  if (stat === undefined) return undefined;
+  const { dev, ino, size, mtimeNs, ctimeNs } = stat;
+  return { dev, ino, size, mtimeNs, ctimeNs };
+}
+
+/** Whether nothing was written between two looks that lie further apart than a file's time is fine (a clock tick, 10 ms at most). */
+export function sameFiles(a: FilesStamp, b: FilesStamp): boolean {
+  return sameStamp(a.database, b.database) && sameStamp(a.wal, b.wal);
+}
+
+/**
+ * Whether the database is in the state that it was in at `then`, when all of the WAL was in the database file and nothing lay behind the WAL's
+ * committed end: either nothing was written, or the WAL alone has gone, which the application's last connection takes with it.
+ */
+export function sameState(then: FilesStamp, now: FilesStamp): boolean {
+  return sameStamp(then.database, now.database) && (now.wal === undefined || sameStamp(then.wal, now.wal));
+}
+
+function sameStamp(a: FileStamp | undefined, b: FileStamp | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.mtimeNs === b.mtimeNs && a.size === b.size && a.ctimeNs === b.ctimeNs && a.ino === b.ino && a.dev === b.dev;
+}

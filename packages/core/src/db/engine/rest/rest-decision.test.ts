@@ -1,0 +1,64 @@
+import { describe, expect, it } from "vitest";
+import { frameEnd, WAL_FRAME_HEADER_SIZE } from "../../../wal/frame.js";
+import type { WALHeader } from "../../../wal/header.js";
+import type { CommittedEnd } from "../committed-end.js";
+import { decideRest, isFolded, type RestDecision, type RestFacts, SETTLE_MS } from "./rest-decision.js";
+
+const facts = (changes: Partial<RestFacts> = {}): RestFacts => ({
+  now: 10_000,
+  idleSince: 4000,
+  idleMs: 5000,
+  blockedUntil: 0,
+  engaged: false,
+  tableComplete: true,
+  bytes: 1 << 20,
+  settlingSince: undefined,
+  ...changes,
+});
+
+describe("decideRest", () => {
+  it.each<readonly [string, RestFacts, RestDecision]>([
+    ["idle for long enough", facts(), { kind: "settle" }],
+    ["just now", facts({ idleSince: 5000 }), { kind: "settle" }],
+    ["not long enough", facts({ idleSince: 5001 }), { kind: "wait", until: 10_001 }],
+    ["something was in the way", facts({ blockedUntil: 12_000 }), { kind: "wait", until: 12_000 }],
+    ["settling", facts({ settlingSince: 10_000 - SETTLE_MS + 1 }), { kind: "wait", until: 10_001 }],
+    ["settled", facts({ settlingSince: 10_000 - SETTLE_MS }), { kind: "rest" }],
+    ["settled, but a commit came", facts({ settlingSince: 9000, idleSince: 9500 }), { kind: "wait", until: 14_500 }],
+    ["commits, files or readers wait", facts({ engaged: true, settlingSince: 0 }), { kind: "stay" }],
+    ["a table that could not prove anything", facts({ tableComplete: false }), { kind: "stay" }],
+    ["the largest that rests", facts({ bytes: 64 * 1024 * 1024 }), { kind: "settle" }],
+    ["too large to be compared", facts({ bytes: 64 * 1024 * 1024 + 1 }), { kind: "stay" }],
+    ["switched off", facts({ idleMs: 0 }), { kind: "stay" }],
+  ])("%s", (_, given, expected) => {
+    expect(decideRest(given)).toEqual(expected);
+  });
+});
+
+describe("isFolded", () => {
+  const header: WALHeader = { bigEndianChecksum: false, pageSize: 4096, sequence: 1, salt1: 7, salt2: 8, checksum: { s0: 1, s1: 2 } };
+  const end = (frames: number, backfilled = frames, changes: Partial<CommittedEnd> = {}): CommittedEnd => ({ header, frames, backfilled, ...changes });
+  const frame = (salt1: number, salt2: number): Uint8Array => {
+    const bytes = new Uint8Array(WAL_FRAME_HEADER_SIZE);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(8, salt1);
+    view.setUint32(12, salt2);
+    return bytes;
+  };
+  const none = new Uint8Array(0);
+  it.each<readonly [string, CommittedEnd, number, Uint8Array, boolean]>([
+    ["no WAL", end(0, 0, { header: undefined }), 0, none, true],
+    ["everything copied, nothing behind it", end(3), frameEnd(3, 4096), none, true],
+    ["frames of an earlier generation behind it", end(3), frameEnd(5, 4096), frame(6, 9), true],
+    ["one salt alone is the current one", end(3), frameEnd(5, 4096), frame(7, 9), true],
+    ["a frame of this generation behind it: a commit in its fsync", end(3), frameEnd(4, 4096), frame(7, 8), false],
+    ["a frame that is being written", end(3), frameEnd(3, 4096) + 10, new Uint8Array(10), false],
+    ["not everything copied", end(3, 2), frameEnd(3, 4096), none, false],
+    ["a restart that is prepared: the frames behind the header say nothing", end(0), frameEnd(3, 4096), frame(7, 8), false],
+    ["a header alone", end(0), 32, none, false],
+    ["a WAL that lost its header", end(3, 3, { header: undefined }), frameEnd(3, 4096), none, false],
+    ["a WAL that was cut off", end(3), frameEnd(2, 4096), none, false],
+  ])("%s", (_, given, size, next, expected) => {
+    expect(isFolded(given, size, next)).toBe(expected);
+  });
+});

@@ -1,0 +1,63 @@
+import { FRAME_SALT1, FRAME_SALT2, frameEnd, WAL_FRAME_HEADER_SIZE } from "../../../wal/frame.js";
+import type { CommittedEnd } from "../committed-end.js";
+
+/**
+ * How long the files must not have been touched before they are taken for untouched, ms. A file's times move in steps of a clock tick (10 ms at
+ * most), so a write right after a look would not show beside one right before it.
+ */
+export const SETTLE_MS = 100;
+/** Larger databases never rest, bytes: all of one may have to be compared with its page table afterwards. */
+const MAX_BYTES = 64 * 1024 * 1024;
+
+/** Moments are `performance.now()` milliseconds. */
+export interface RestFacts {
+  readonly now: number;
+  /** When the WAL was seen to have grown last, or capture began. */
+  readonly idleSince: number;
+  /** How long it has to be idle; 0 = it never rests. */
+  readonly idleMs: number;
+  /** Not before this moment: something was in the way. */
+  readonly blockedUntil: number;
+  /** Commits wait for a cut, files for the destination, or somebody reads a snapshot. */
+  readonly engaged: boolean;
+  /** The page table knows every page. */
+  readonly tableComplete: boolean;
+  /** Size of the database. */
+  readonly bytes: number;
+  /** Since when the files have been watched for being left alone; `undefined` = they are not. */
+  readonly settlingSince: number | undefined;
+}
+
+export type RestDecision =
+  /** It cannot rest as things are. */
+  | { readonly kind: "stay" }
+  | { readonly kind: "wait"; readonly until: number }
+  /** Fold the WAL in, and see whether the files are left alone from then on. */
+  | { readonly kind: "settle" }
+  /** They were: let go, if nothing is in the WAL that is not known. */
+  | { readonly kind: "rest" };
+
+export function decideRest(facts: RestFacts): RestDecision {
+  const { now, idleSince, idleMs, blockedUntil, engaged, tableComplete, bytes, settlingSince } = facts;
+  if (idleMs === 0 || engaged || !tableComplete || bytes > MAX_BYTES) return { kind: "stay" };
+  const due = Math.max(idleSince + idleMs, blockedUntil, settlingSince === undefined ? 0 : settlingSince + SETTLE_MS);
+  if (now < due) return { kind: "wait", until: due };
+  return { kind: settlingSince === undefined ? "settle" : "rest" };
+}
+
+/**
+ * Whether all of the WAL is in the database file, and nothing lies behind its committed end. A commit that is still being made durable lies there,
+ * and becomes visible without another write to the file: only the wal-index, a mapped file without times of its own, tells of it. What a writer
+ * that was killed left there may come to life as well, when the next opener rebuilds the wal-index.
+ * @param walBytes the WAL's size.
+ * @param next the bytes behind the committed end, as far as there are {@link WAL_FRAME_HEADER_SIZE} of them.
+ */
+export function isFolded({ header, frames, backfilled }: CommittedEnd, walBytes: number, next: Uint8Array): boolean {
+  // Without committed frames, a header says nothing about the frames behind it: a restart is prepared, and its salts are not written yet.
+  if (frames === 0) return walBytes === 0;
+  if (header === undefined || frames !== backfilled || walBytes < frameEnd(frames, header.pageSize)) return false;
+  if (next.byteLength === 0) return true;
+  if (next.byteLength < WAL_FRAME_HEADER_SIZE) return false;
+  const view = new DataView(next.buffer, next.byteOffset, next.byteLength);
+  return view.getUint32(FRAME_SALT1, false) !== header.salt1 || view.getUint32(FRAME_SALT2, false) !== header.salt2;
+}

@@ -1,0 +1,233 @@
+import { isLSError } from "../../../errors.js";
+import { followLinks } from "../../../sqlite/borrowed-files.js";
+import type { EngineEvent, EngineSettings } from "../../protocol.js";
+import type { CaptureLoop } from "../capture-loop.js";
+import type { Capturing } from "../capturing.js";
+import type { Hindrance } from "../hindrance.js";
+import type { LocalHold } from "../local-hold.js";
+import type { Slicer } from "../slicer.js";
+import type { DatabaseWatch } from "../watch.js";
+import { IdleTime } from "./awake.js";
+import { type FilesStamp, sameFiles, sameState, stampFiles } from "./files-stamp.js";
+import { decideRest, type RestDecision } from "./rest-decision.js";
+import { addSleeper, removeSleeper, type Sleeper } from "./sleepers.js";
+
+/** A database that could not be let go of, or not be taken up, is left alone for so long, ms. */
+const RETRY_MS = 5000;
+/** Files are looked at this often while their directory is watched, ms. */
+const WATCHED_POLL_MS = 5000;
+
+export interface RestParts {
+  readonly settings: EngineSettings;
+  readonly hold: LocalHold;
+  readonly capturing: Capturing;
+  readonly hindrance: Hindrance;
+  readonly watch: DatabaseWatch;
+  readonly emit: (event: EngineEvent) => void;
+  /** How often the files are looked at where the directory is not watched, ms. */
+  readonly pollMs: number;
+  /** Asks for a turn. */
+  readonly turn: () => void;
+  /** The SQLite copies of the process allow connections. @throws LSError */
+  readonly checkCopies: () => void;
+}
+
+/** The database rests: nothing is open, and no lock is held. */
+interface Resting extends Sleeper {
+  readonly stamp: FilesStamp;
+  readonly since: number;
+  /** It is to be taken up as soon as possible. */
+  wanted: boolean;
+  /** It could not be taken up. */
+  refused: boolean;
+}
+
+/**
+ * An idle database is let go of: no connection, no descriptor, no lock, no timer of its own, and no page table in memory. It is taken up again when
+ * something happens to its files or somebody asks for more than they can tell.
+ *
+ * What makes that loss-free: it is let go of only when the destination has acknowledged everything, all of the WAL is in the database file, and
+ * nothing lies behind the WAL's committed end, while the files have not been touched for {@link SETTLE_MS}. From there on no commit can become
+ * visible without a write that changes what `stat` tells. So files that look the same hold the same state; with any others, and whenever a doubt is
+ * left, the database is taken up as at a start, where the WAL or the page table proves what was missed. That nobody else replicated meanwhile is
+ * what the token in the lock proves.
+ */
+export class Rest {
+  readonly #parts: RestParts;
+  readonly #idle: IdleTime;
+  #settling: { readonly stamp: FilesStamp; readonly since: number } | undefined;
+  #resting: Resting | undefined;
+  #blockedUntil = 0;
+
+  constructor(parts: RestParts) {
+    this.#parts = parts;
+    this.#idle = new IdleTime(parts.settings.restAfterMs);
+  }
+
+  get resting(): boolean {
+    return this.#resting !== undefined;
+  }
+
+  /** Whether it rests and is known, by a look at the files, to be in the state in which it was let go of. */
+  isUntouched(): boolean {
+    return this.#resting !== undefined && sameState(this.#resting.stamp, this.#stamp());
+  }
+
+  /** When something is due; `undefined` = nothing by the clock. */
+  nextDue(now: number): number | undefined {
+    if (this.#resting !== undefined) return this.#resting.wanted ? this.#blockedUntil : undefined;
+    const { loop } = this.#parts.capturing;
+    if (loop === undefined) return undefined;
+    const decision = this.#decide(loop, now);
+    if (decision.kind === "stay") return undefined;
+    return decision.kind === "wait" ? decision.until : now;
+  }
+
+  /** Capture runs: from now on the database is one of those that are awake. */
+  rose(): void {
+    this.#settling = undefined;
+    this.#idle.rose();
+  }
+
+  /** Capture has ended, for whatever reason. */
+  fell(): void {
+    this.#settling = undefined;
+    this.#idle.fell();
+  }
+
+  /** Does what is due while it does not rest. */
+  async step(loop: CaptureLoop, slicer: Slicer): Promise<void> {
+    const decision = this.#decide(loop, performance.now());
+    if (decision.kind === "stay") this.#settling = undefined;
+    else if (decision.kind === "settle") await this.#settle(loop, slicer);
+    else if (decision.kind === "rest") this.#letGo(loop);
+  }
+
+  async #settle(loop: CaptureLoop, slicer: Slicer): Promise<void> {
+    this.#blockedUntil = performance.now() + RETRY_MS;
+    await loop.attached.look("now", slicer);
+    // Order matters: what happens from here on is noticed by the watch, or by a stamp.
+    this.#parts.watch.start();
+    const stamp = this.#stamp();
+    loop.peek(performance.now());
+    this.#blockedUntil = 0;
+    this.#settling = { stamp, since: performance.now() };
+  }
+
+  #letGo(loop: CaptureLoop): void {
+    const { hold, capturing, emit } = this.#parts;
+    const { attached } = loop;
+    const stamp = this.#settling?.stamp;
+    this.#settling = undefined;
+    this.#blockedUntil = performance.now() + RETRY_MS;
+    attached.checkIdentity();
+    // Order matters: the looks at the WAL lie between two equal stamps, so nothing was written while they were taken.
+    if (stamp === undefined || !sameFiles(stamp, this.#stamp()) || !attached.isFolded() || !sameFiles(stamp, this.#stamp())) {
+      loop.peek(performance.now());
+      return;
+    }
+    const { state } = hold;
+    if (!state.isSavedFor(attached.identity)) state.saveTable(attached.identity, attached.cutPosition);
+    if (!state.isSavedFor(attached.identity)) return;
+    capturing.letGo(() => hold.letGo());
+    this.#blockedUntil = 0;
+    this.#resting = this.#sleeper(stamp);
+    addSleeper(this.#resting);
+    emit({ type: "resting" });
+    // What happened while it was being let go of.
+    this.#resting.look();
+  }
+
+  #sleeper(stamp: FilesStamp): Resting {
+    const { watch, pollMs, turn } = this.#parts;
+    return {
+      stamp,
+      since: performance.now(),
+      wanted: false,
+      refused: false,
+      get everyMs() {
+        return watch.active ? Math.max(pollMs, WATCHED_POLL_MS) : pollMs;
+      },
+      look: () => {
+        if (!this.isUntouched()) turn();
+      },
+    };
+  }
+
+  /** A turn while it rests: takes it up if something has happened to the files. */
+  async turn(slicer: Slicer): Promise<void> {
+    const resting = this.#resting;
+    if (resting === undefined) return;
+    resting.wanted ||= !this.isUntouched();
+    if (!resting.wanted || performance.now() < this.#blockedUntil) return;
+    try {
+      await this.wake(slicer);
+    } catch (error) {
+      if (this.#resting === undefined || isLSError(error, "LS_SECOND_SQLITE")) throw error;
+      // While the lock is somebody else's, only time helps. That there are commits is to be assumed.
+      this.#blockedUntil = performance.now() + RETRY_MS;
+      if (!resting.refused) this.#parts.emit({ type: "dirty", sinceMs: Date.now() });
+      resting.refused = true;
+      this.#parts.hindrance.warn(error);
+    }
+  }
+
+  /**
+   * Takes the database up if it rests, and goes on capturing.
+   * @throws LSError `LS_LOCKED`, `LS_SECOND_SQLITE`, …; it rests on then.
+   */
+  async wake(slicer: Slicer): Promise<void> {
+    if (this.#resting === undefined) return;
+    const { capturing, emit } = this.#parts;
+    const unbroken = await this.rise(slicer);
+    if (unbroken) await capturing.resume(slicer);
+    emit({ type: "awake" });
+    const { loop } = capturing;
+    if (!unbroken) emit({ type: "detached", reason: "another process replicated the database while it rested" });
+    else if (loop === undefined) emit({ type: "dirty", sinceMs: Date.now() });
+    else loop.peek(performance.now());
+  }
+
+  /**
+   * Ends the rest, if there is one: the lock is held again, but nothing is captured.
+   * @returns false when somebody else had the lock, so that only what the disk holds counts.
+   * @throws as {@link Rest.wake}
+   */
+  async rise(slicer: Slicer): Promise<boolean> {
+    const resting = this.#resting;
+    if (resting === undefined) return true;
+    this.#parts.checkCopies();
+    const unbroken = await this.#parts.hold.takeUp(slicer);
+    this.#idle.rested(performance.now() - resting.since);
+    this.forget();
+    this.#parts.watch.start();
+    return unbroken;
+  }
+
+  /** It will not be taken up again. Idempotent. */
+  forget(): void {
+    if (this.#resting !== undefined) removeSleeper(this.#resting);
+    this.#resting = undefined;
+  }
+
+  #decide(loop: CaptureLoop, now: number): RestDecision {
+    const { hold, hindrance } = this.#parts;
+    const { staged, table } = hold.state;
+    const { attached } = loop;
+    return decideRest({
+      now,
+      idleSince: loop.lastGrowth,
+      idleMs: this.#idle.ms,
+      blockedUntil: this.#blockedUntil,
+      engaged: loop.dirty || attached.skipping || attached.snapshotting || staged.unacknowledgedBytes > 0 || hindrance.paused !== undefined,
+      tableComplete: loop.tableComplete,
+      bytes: table === undefined ? Number.POSITIVE_INFINITY : table.commit * table.pageSize,
+      settlingSince: this.#settling?.since,
+    });
+  }
+
+  #stamp(): FilesStamp {
+    const { path } = this.#parts.settings;
+    return stampFiles(path, `${followLinks(path)}-wal`);
+  }
+}

@@ -1,0 +1,37 @@
+/** Pace of the timer that all resting databases of a thread share, ms. */
+const TICK_MS = 500;
+
+/** A database that rests, to be looked at from time to time. */
+export interface Sleeper {
+  /** Time between two looks, ms. */
+  readonly everyMs: number;
+  /** A look; does not throw. */
+  look(): void;
+}
+
+/** When each is due, as `performance.now()`. */
+const dueAt = new Map<Sleeper, number>();
+let timer: NodeJS.Timeout | undefined;
+
+export function addSleeper(sleeper: Sleeper): void {
+  // Spread out: those that begin to rest together are not looked at together.
+  dueAt.set(sleeper, performance.now() + sleeper.everyMs * (0.5 + Math.random() / 2));
+  timer ??= setInterval(lookAtDue, TICK_MS);
+}
+
+/** Idempotent. */
+export function removeSleeper(sleeper: Sleeper): void {
+  dueAt.delete(sleeper);
+  if (dueAt.size > 0) return;
+  clearInterval(timer);
+  timer = undefined;
+}
+
+function lookAtDue(): void {
+  const now = performance.now();
+  for (const [sleeper, at] of dueAt) {
+    if (now < at) continue;
+    dueAt.set(sleeper, now + sleeper.everyMs);
+    sleeper.look();
+  }
+}
