@@ -21,6 +21,7 @@ const PHASES: Readonly<Record<DBPhase, true>> = {
   waiting: true,
   attaching: true,
   replicating: true,
+  resting: true,
   retrying: true,
   paused: true,
   failed: true,

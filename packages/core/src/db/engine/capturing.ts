@@ -13,6 +13,9 @@ import type { Slicer } from "./slicer.js";
 
 /** Attempts to attach while files are being exchanged under us. */
 const ATTACH_ATTEMPTS = 3;
+/** How long somebody who asked for something is kept waiting for a repair. */
+const REPAIR_SOON_MS = 2000;
+const REPAIR_RETRY_MS = 5;
 
 export interface CapturingParts {
   readonly settings: EngineSettings;
@@ -162,7 +165,7 @@ export class Capturing {
   /** Takes a database up that was let go of, as a start does: the WAL or the page table proves what was missed. */
   async resume(slicer: Slicer): Promise<void> {
     this.#repair = { reason: "it had been let go of", quietly: true };
-    await this.repair(slicer);
+    await this.repairSoon(slicer);
   }
 
   /** Runs work on the attachment; when continuity turns out to be lost, once more after the repair. */
@@ -215,16 +218,41 @@ export class Capturing {
     hindrance.warn(error);
   }
 
-  /** Continuity is lost: goes on by comparing pages, if the table allows that. */
+  /** Continuity is lost: goes on by comparing pages, if the table allows that; tried again after a while where it does not succeed now. */
   async repair(slicer: Slicer): Promise<void> {
+    try {
+      await this.#repairOnce(slicer);
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      this.#parts.hindrance.backOff();
+    }
+  }
+
+  /** {@link Capturing.repair} for somebody who waits: an application that is just opening or closing the database is out of the way in a moment. */
+  async repairSoon(slicer: Slicer): Promise<void> {
+    const until = performance.now() + REPAIR_SOON_MS;
+    while (this.#repair !== undefined && performance.now() < until) {
+      try {
+        await this.#repairOnce(slicer);
+        return;
+      } catch (error) {
+        if (!isPassing(error)) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, REPAIR_RETRY_MS));
+      await slicer.pause();
+    }
+    if (this.#repair !== undefined) this.#parts.hindrance.backOff();
+  }
+
+  /** @throws what {@link isPassing} knows; everything else is dealt with. */
+  async #repairOnce(slicer: Slicer): Promise<void> {
     const repair = this.#repair;
-    if (repair === undefined || this.lookAfresh() !== undefined) return;
+    if (repair === undefined || (!repair.quietly && this.lookAfresh() !== undefined)) return;
     const { emit, hindrance } = this.#parts;
     const local = this.#parts.local();
     const { reason, quietly } = repair;
     if (local.table?.unknownPages() !== 0) {
-      this.#repair = undefined;
-      emit({ type: "detached", reason });
+      this.#detach(reason);
       return;
     }
     if (hindrance.stagedFull) {
@@ -237,16 +265,16 @@ export class Capturing {
       this.#begin(result);
       if (!quietly) emit({ type: "continued", by: result.by, reason, txid: local.txid, ...result.outcome });
     } catch (error) {
-      if (error instanceof Doubt || isBusy(error)) {
-        hindrance.backOff();
-      } else if (isLSError(error, "LS_NOT_READY")) {
-        // No comparison helps, such as when the page size has changed: attaching says why.
-        this.#repair = undefined;
-        emit({ type: "detached", reason: error.message });
-      } else {
-        await this.recover(error, slicer);
-      }
+      if (slicer.aborted || isPassing(error)) throw error;
+      // No comparison helps, such as when the page size has changed: attaching says why.
+      if (isLSError(error, "LS_NOT_READY")) this.#detach(error.message);
+      else await this.recover(error, slicer);
     }
+  }
+
+  #detach(reason: string): void {
+    this.#repair = undefined;
+    this.#parts.emit({ type: "detached", reason });
   }
 
   /** The destination held everything up to the local position when the database was let go of. */
@@ -278,4 +306,9 @@ export class Capturing {
     const { driver, gate, settings, emit, barrierPatienceMs } = this.#parts;
     return { local, driver, gate, settings, emit, barrierPatienceMs };
   }
+}
+
+/** Files are being exchanged under us, or a lock is held for a moment. */
+function isPassing(error: unknown): boolean {
+  return error instanceof Doubt || isBusy(error);
 }

@@ -168,6 +168,7 @@ export class Engine {
   #awake<T>(slicer: Slicer, work: (loop: CaptureLoop) => Promise<T>): Promise<T> {
     return unlessBusy(slicer, async () => {
       await this.#rest.wake(slicer);
+      await this.#capturing.repairSoon(slicer);
       return this.#capturing.despiteDoubt(slicer, work);
     });
   }

@@ -180,8 +180,11 @@ export class Rest {
     if (this.#resting === undefined) return;
     const { capturing, emit } = this.#parts;
     const unbroken = await this.rise(slicer);
-    if (unbroken) await capturing.resume(slicer);
-    emit({ type: "awake" });
+    try {
+      if (unbroken) await capturing.resume(slicer);
+    } finally {
+      emit({ type: "awake" });
+    }
     const { loop } = capturing;
     if (!unbroken) emit({ type: "detached", reason: "another process replicated the database while it rested" });
     else if (loop === undefined) emit({ type: "dirty", sinceMs: Date.now() });
