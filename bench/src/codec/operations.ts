@@ -77,7 +77,7 @@ function writePages(fd: number, pgnos: Uint32Array, count: number, data: Uint8Ar
 export async function merge(outputPath: string, inputs: readonly string[]): Promise<void> {
   const output = openSync(outputPath, "w");
   try {
-    for await (const chunk of mergeLTX(inputs.map(readChunks))) writeSync(output, chunk);
+    for await (const chunk of mergeLTX(inputs.map(readChunks), { reuseChunks: true })) writeSync(output, chunk);
   } finally {
     closeSync(output);
   }
@@ -85,10 +85,9 @@ export async function merge(outputPath: string, inputs: readonly string[]): Prom
 
 async function* readChunks(path: string): AsyncGenerator<Uint8Array> {
   const fd = openSync(path, "r");
+  const chunk = new Uint8Array(MERGE_BUFFER_BYTES);
   try {
     for (;;) {
-      // A chunk belongs to who asked for it, so it cannot be reused; not zeroed, as it is filled at once.
-      const chunk = Buffer.allocUnsafeSlow(MERGE_BUFFER_BYTES);
       const size = readSync(fd, chunk, 0, chunk.length, null);
       if (size === 0) return;
       yield chunk.subarray(0, size);

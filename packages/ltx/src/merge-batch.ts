@@ -29,7 +29,6 @@ export class MergeBatch {
   #copyLength = 0;
   /** Stretches of IN that go to the output: start and end in turn. */
   readonly #emit: number[] = [];
-  #emitBytes = 0;
 
   constructor(pageSize: number) {
     this.#pageSize = pageSize;
@@ -74,7 +73,6 @@ export class MergeBatch {
       const last = this.#emit.length - 1;
       if (this.#emit[last] === this.#used) this.#emit[last] += input.size;
       else this.#emit.push(this.#used, this.#used + input.size);
-      this.#emitBytes += input.size;
     }
     this.#used += input.size;
   }
@@ -93,11 +91,10 @@ export class MergeBatch {
     this.#copyLength = 0;
   }
 
-  /** Runs the kernel over the frames taken and returns the bytes for the output: the caller's own, possibly none. */
+  /** Runs the kernel over the frames taken and returns the bytes for the output, possibly none: a view, valid until the next {@link add}. */
   flush(): Uint8Array<ArrayBuffer> {
     this.#copy();
     const arena = this.#arena;
-    const output = new Uint8Array(this.#emitBytes);
     const good = arena.kernel.mergeFrames(this.#count, this.#pageSize);
     if (good < this.#count)
       throw new LTXError("LTX_CORRUPTED", `a page frame of input ${this.#slots[(arena.pgnos[good] ?? 0) >>> 1]?.order} does not hold one page`);
@@ -105,23 +102,24 @@ export class MergeBatch {
       input.register.set(arena.inputRegisters.subarray(input.slot * 2, input.slot * 2 + 2));
       input.slot = -1;
     }
-    let at = 0;
+    // Superseded frames lie in between: what goes out moves together, from the first gap on.
+    let end = IN_OFFSET + (this.#emit[0] ?? 0);
+    const start = end;
     for (let i = 0; i < this.#emit.length; i += 2) {
-      const stretch = arena.bytes.subarray(IN_OFFSET + (this.#emit[i] ?? 0), IN_OFFSET + (this.#emit[i + 1] ?? 0));
-      output.set(stretch, at);
-      at += stretch.length;
+      const [from, to] = [IN_OFFSET + (this.#emit[i] ?? 0), IN_OFFSET + (this.#emit[i + 1] ?? 0)];
+      if (from !== end) arena.bytes.copyWithin(end, from, to);
+      end += to - from;
     }
     this.#slots.length = 0;
     this.#emit.length = 0;
-    this.#emitBytes = 0;
     this.#count = 0;
     this.#used = 0;
-    return output;
+    return arena.bytes.subarray(start, end);
   }
 
   /**
    * Takes the current frame of `input` alone, for what the kernel does not do: legacy frames, which are re-encoded, and pages
-   * that count for a database checksum. Call {@link flush} before. Returns the bytes for the output.
+   * that count for a database checksum. Call {@link flush} before. Returns the bytes for the output: a view, valid until the next call.
    */
   single(input: MergeInput, emit: boolean): Uint8Array<ArrayBuffer> {
     const arena = this.#arena;
@@ -138,13 +136,13 @@ export class MergeBatch {
     if (!input.legacy) {
       crcUpdate(arena.register, arena.view, IN_OFFSET, FRAME_HEADER_SIZE);
       crcUpdate(arena.register, arena.view, OUT_OFFSET, pageSize);
-      return arena.bytes.slice(IN_OFFSET, IN_OFFSET + input.size);
+      return arena.bytes.subarray(IN_OFFSET, IN_OFFSET + input.size);
     }
     arena.bytes.copyWithin(IN_OFFSET, OUT_OFFSET, OUT_OFFSET + pageSize);
     arena.pgnos[0] = input.pgno;
     arena.offsets[0] = IN_OFFSET;
     const written = arena.kernel.encodePages(1, pageSize, OUT_OFFSET, hashLog(pageSize));
-    return arena.bytes.slice(OUT_OFFSET, OUT_OFFSET + written);
+    return arena.bytes.subarray(OUT_OFFSET, OUT_OFFSET + written);
   }
 
   /** Gives the memory back. */

@@ -52,6 +52,7 @@ export class MergeInput {
   /** and where in the joint that chunk begins. */
   #border = 0;
 
+  /** @param source its chunks may be overwritten when the next one is asked for. */
   constructor(source: AsyncIterable<Uint8Array>, order: number) {
     this.#iterator = source[Symbol.asyncIterator]();
     this.order = order;
@@ -135,24 +136,34 @@ export class MergeInput {
       this.#use(chunk, this.at - this.#border);
       return;
     }
+    // Moved away before the next chunk is asked for, which may overwrite this one. It may be a part of the joint already.
+    const rest = this.bytes.length - this.at;
+    this.#join(this.bytes.subarray(this.at), 0);
     const next = await this.#iterator.next();
     if (next.done === true) throw new LTXError("LTX_TRUNCATED", "the file ends in its header or page block");
     const chunk = next.value;
-    const rest = this.bytes.length - this.at;
     if (rest === 0) {
       this.#use(chunk, 0);
       return;
     }
     // Only the frame across the border is put together; the chunk behind it is used where it lies.
     const head = Math.min(chunk.length, this.#frameLimit);
-    if (this.#joint.length < rest + head) this.#joint = new Uint8Array(2 * Math.max(this.#frameLimit, rest + head));
-    // `bytes` may be a part of the joint already: first move within it, then append.
-    this.#joint.set(this.bytes.subarray(this.at), 0);
-    this.#joint.set(chunk.subarray(0, head), rest);
-    this.#use(this.#joint.subarray(0, rest + head), 0);
+    this.#join(chunk.subarray(0, head), rest);
     if (head === chunk.length) return;
     this.#nextChunk = chunk;
     this.#border = rest;
+  }
+
+  /** Puts bytes behind the first `kept` ones of the joint, and makes the joint the current bytes. They may be a part of it. */
+  #join(bytes: Uint8Array, kept: number): void {
+    const size = kept + bytes.length;
+    const previous = this.#joint;
+    if (previous.length < size) {
+      this.#joint = new Uint8Array(2 * Math.max(this.#frameLimit, size));
+      this.#joint.set(previous.subarray(0, kept), 0);
+    }
+    this.#joint.set(bytes, kept);
+    this.#use(this.#joint.subarray(0, size), 0);
   }
 
   #use(bytes: Uint8Array, at: number): void {

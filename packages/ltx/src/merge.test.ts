@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
-import { chunks, collect, decodeFile, encodeFile, expectBytes, samplePage } from "../test/support.js";
+import { chunks, collect, concat, decodeFile, encodeFile, expectBytes, samplePage } from "../test/support.js";
 import { CRC64 } from "./crc64.js";
 import { LTXEncoder } from "./encoder.js";
 import { LTX_NO_CHECKSUM, lockPage } from "./format.js";
@@ -37,8 +37,26 @@ function encodeStep(step: Step, txid: bigint): Promise<Uint8Array<ArrayBuffer>> 
   return encodeFile(header(txid, step.commit), pages);
 }
 
+/** Merges twice: with chunks that stay as they are, and with chunks that are gone when the next one is asked for, in and out. */
 async function merge(files: readonly Uint8Array[], chunkSize: number): Promise<Uint8Array<ArrayBuffer>> {
-  return collect(mergeLTX(files.map((file) => chunks(file, chunkSize))));
+  const merged = await collect(mergeLTX(files.map((file) => chunks(file, chunkSize))));
+  const parts: Uint8Array[] = [];
+  for await (const part of mergeLTX(
+    files.map((file) => shortLivedChunks(file, chunkSize)),
+    { reuseChunks: true },
+  )) {
+    parts.push(part.slice());
+  }
+  expectBytes(concat(parts), merged);
+  return merged;
+}
+
+async function* shortLivedChunks(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks(bytes, size)) {
+    const copy = chunk.slice();
+    yield copy;
+    copy.fill(0xa5);
+  }
 }
 
 const MAX_PAGES = 30;
