@@ -56,8 +56,15 @@ async function round(source: string, directory: string): Promise<Measured> {
   const snapshot = at("daemon", "ltx", "9", `${"1".padStart(16, "0")}-${"1".padStart(16, "0")}.ltx`);
   const daemon = await runUpstream(["replicate", at("daemon.db"), url("daemon")], { stopWhen: () => existsSync(snapshot) });
 
-  const restore = await runOurs("restore-once", [url("once"), at("restored-by-ours.db")]);
-  const upstreamRestore = await runUpstream(["restore", "-o", at("restored-by-upstream.db"), url("once")]);
+  const restoreByBoth = async (): Promise<readonly [Usage, Usage]> => [
+    await runOurs("restore-once", [url("once"), at("restored-by-ours.db")]),
+    await runUpstream(["restore", "-o", at("restored-by-upstream.db"), url("once")]),
+  ];
+  // One that does not count: a virtual machine gets its memory from the host when it is first touched, and whoever fills the page cache first
+  // pays for it (1 GB written: 0.2 to 1.3 s of system time). What is removed here is used again.
+  await restoreByBoth();
+  for (const name of ["restored-by-ours.db", "restored-by-upstream.db"]) rmSync(at(name));
+  const [restore, upstreamRestore] = await restoreByBoth();
   expectSameBytes(at("restored-by-ours.db"), at("restored-by-upstream.db"));
   await runUpstream(["restore", "-o", at("ours-restored.db"), url("ours")]);
   expectSameBytes(at("ours-restored.db"), source);
