@@ -16,6 +16,9 @@ export function findWorkerEntry(workerURL: URL | undefined): URL | undefined {
   return DEFAULT_ENTRY.protocol === "file:" && existsSync(fileURLToPath(DEFAULT_ENTRY)) ? DEFAULT_ENTRY : undefined;
 }
 
+/** Left to itself V8 takes 48 MB for short-lived objects, and keeps them; the engine's large data is outside of that heap. */
+const YOUNG_GENERATION_MB = 8;
+
 interface Pending {
   readonly resolve: (value: unknown) => void;
   readonly reject: (reason: unknown) => void;
@@ -47,7 +50,7 @@ class SharedWorker {
   private constructor(entry: URL) {
     this.#key = entry.href;
     // Danger: with tracking on, Node closes raw descriptors when the thread ends, and closing one of the database drops the application's locks.
-    this.#worker = new Worker(entry, { name: "ls-engine", trackUnmanagedFds: false });
+    this.#worker = new Worker(entry, { name: "ls-engine", trackUnmanagedFds: false, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB } });
     this.#worker.on("message", (message: FromWorker) => this.#receive(message));
     this.#worker.on("error", (error) => this.#die(error));
     this.#worker.on("exit", (code) => this.#die(new Error(`the worker thread exited with code ${code}`)));

@@ -16,6 +16,8 @@ const ATTACH_ATTEMPTS = 3;
 /** How long somebody who asked for something is kept waiting for a repair. */
 const REPAIR_SOON_MS = 2000;
 const REPAIR_RETRY_MS = 5;
+/** Opening, asking and attaching follow one another at once, and each has to know whether the database is ready. */
+const READY_MS = 500;
 
 export interface CapturingParts {
   readonly settings: EngineSettings;
@@ -46,6 +48,8 @@ export class Capturing {
   readonly #parts: CapturingParts;
   #loop: CaptureLoop | undefined;
   #notReady: NotReadyReason | undefined;
+  /** When the database was last found to be ready, as `performance.now()`. */
+  #readyAt = Number.NEGATIVE_INFINITY;
   #repair: Repair | undefined;
 
   constructor(parts: CapturingParts) {
@@ -74,9 +78,16 @@ export class Capturing {
     throw new LSError("LS_NOT_READY", `${path} cannot be replicated yet: ${reason}`, { retryable: true, details: { path, reason } });
   }
 
-  /** The first look at the database, before anything is attached. */
-  look(): void {
+  /** Whether the database can be replicated, before anything is attached. What was ready a moment ago still is: attaching finds out otherwise. */
+  look(): NotReadyReason | undefined {
+    if (this.#wasJustReady) return undefined;
     this.#notReady = whyNotReady(this.#parts.driver, this.#parts.settings.path);
+    if (this.#notReady === undefined) this.#readyAt = performance.now();
+    return this.#notReady;
+  }
+
+  get #wasJustReady(): boolean {
+    return performance.now() - this.#readyAt < READY_MS;
   }
 
   async attach(request: AttachRequest, slicer: Slicer): Promise<AttachOutcome> {
@@ -86,8 +97,9 @@ export class Capturing {
     this.end();
     local.staged.reload();
     this.#repair = undefined;
-    this.look();
-    if (this.#notReady !== undefined) return { kind: "not-ready", reason: this.#notReady };
+    const reason = this.look();
+    this.#readyAt = Number.NEGATIVE_INFINITY;
+    if (reason !== undefined) return { kind: "not-ready", reason };
     for (let attempt = 1; ; attempt++) {
       try {
         const result = await establish(this.#context(local), request, slicer);
@@ -286,6 +298,7 @@ export class Capturing {
 
   /** Says so when the database cannot be replicated now; a repair is then pointless, and an `attach` follows. */
   lookAfresh(): NotReadyReason | undefined {
+    if (this.#wasJustReady) return undefined;
     const { driver, settings, emit, hindrance } = this.#parts;
     let reason: NotReadyReason | undefined;
     try {

@@ -46,7 +46,7 @@ export class WalFile {
   /** Makes everything written to the file so far durable. */
   async sync(): Promise<void> {
     const fd = this.#open();
-    if (fd !== undefined) await fdatasyncAsync(fd);
+    if (fd !== undefined && fstatSync(fd).size > 0) await fdatasyncAsync(fd);
   }
 
   close(): void {

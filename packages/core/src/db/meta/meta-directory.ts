@@ -43,7 +43,11 @@ export class MetaDirectory {
 
   /** Makes what is missing. Idempotent. */
   create(): void {
-    for (const directory of [this.path, join(this.path, "ltx"), this.stagedPath, this.ownPath]) this.#makeDirectory(directory);
+    const parents = new Set<string>();
+    for (const directory of [this.path, join(this.path, "ltx"), this.stagedPath, this.ownPath]) {
+      if (this.#makeDirectory(directory)) parents.add(dirname(directory));
+    }
+    for (const parent of parents) fsyncDirectory(parent);
   }
 
   /**
@@ -100,7 +104,7 @@ export class MetaDirectory {
    */
   setAside(txids: readonly TXID[]): string {
     const parent = join(this.ownPath, "set-aside");
-    this.#makeDirectory(parent);
+    if (this.#makeDirectory(parent)) fsyncDirectory(this.ownPath);
     // Colons are not allowed in names everywhere.
     const prefix = join(parent, `${new Date().toISOString().replaceAll(":", "")}-`);
     const directory = attempt("create", prefix, () => mkdtempSync(prefix));
@@ -122,12 +126,13 @@ export class MetaDirectory {
     return statSync(this.stagedPath, { throwIfNoEntry: false })?.isDirectory() === true && this.listStaged().length > 0;
   }
 
-  #makeDirectory(path: string): void {
-    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  /** @returns whether it was missing; its name is durable once its parent is synced. */
+  #makeDirectory(path: string): boolean {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return false;
     // Whoever may read the database's file may enter the directory.
     const mode = this.owner.mode | ((this.owner.mode & 0o444) >> 2) | 0o700;
     attempt("create", path, () => mkdirSync(path, { mode, recursive: true }));
     giveOwner(path, mode, this.owner);
-    fsyncDirectory(dirname(path));
+    return true;
   }
 }

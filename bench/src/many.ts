@@ -1,0 +1,139 @@
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Random, seedOf } from "@ls/testkit";
+import Database from "better-sqlite3";
+import { readFlags } from "./common/arguments.js";
+import { describeMachine } from "./common/machine.js";
+import { cpuSeconds } from "./common/process-usage.js";
+import { type Goal, publish } from "./common/report.js";
+import { scratchDirectory } from "./common/scratch.js";
+import { format, markdownTable, megabytes } from "./common/table.js";
+import { requireUpstream } from "./common/upstream.js";
+import { type ManyReplicator, startOurs, startUpstream } from "./many/replicators.js";
+
+/** What many databases cost of which hardly any is written to: time to the first sync, CPU, memory and descriptors; idle, and with a few commits. */
+
+const { numbers, switches, record } = readFlags(
+  process.argv.slice(2),
+  {
+    databases: { normal: 1000, quick: 60, min: 1 },
+    seconds: { normal: 30, quick: 3, min: 1 },
+    // Commits a second, each to a database chosen at random.
+    rate: { normal: 10, quick: 10, min: 1 },
+    // Between the first sync and the measurement: nobody is idle before.
+    settle: { normal: 90, quick: 3, min: 0 },
+  },
+  ["no-upstream"],
+);
+const upstream = switches["no-upstream"] ? undefined : await requireUpstream();
+const random = new Random(seedOf(42));
+const tmp = scratchDirectory();
+
+interface Cost {
+  /** Share of one core, 1 = all of it. */
+  readonly cpu: number;
+  readonly rssBytes: number;
+  readonly descriptors: number;
+}
+interface Outcome {
+  readonly syncedSeconds: number;
+  readonly startCPUSeconds: number;
+  readonly idle: Cost;
+  readonly busy: Cost & { readonly commits: number };
+}
+
+/** Small databases, none of them open by anybody. */
+function makeDatabases(directory: string): void {
+  mkdirSync(join(directory, "replicas"), { recursive: true });
+  const template = join(directory, "template");
+  const db = new Database(template);
+  db.pragma("journal_mode = WAL");
+  db.exec("CREATE TABLE note(id INTEGER PRIMARY KEY, body TEXT)");
+  const insert = db.prepare("INSERT INTO note(body) VALUES (?)");
+  for (let i = 0; i < 50; i++) insert.run(random.text(1000));
+  db.close();
+  for (let i = 0; i < numbers.databases; i++) copyFileSync(template, join(directory, `${i}.db`));
+  rmSync(template);
+}
+
+async function measure(pid: number, work: (until: number) => Promise<void>): Promise<Cost> {
+  const before = cpuSeconds(pid) ?? 0;
+  const start = performance.now();
+  await work(start + numbers.seconds * 1000);
+  const seconds = (performance.now() - start) / 1000;
+  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+  return { cpu: ((cpuSeconds(pid) ?? 0) - before) / seconds, rssBytes: Number(kib) * 1024, descriptors: readdirSync(`/proc/${pid}/fd`).length };
+}
+
+async function runVariant(name: string, start: (directory: string) => Promise<ManyReplicator>): Promise<Outcome> {
+  const directory = tmp.file(name);
+  makeDatabases(directory);
+  const replicator = await start(directory);
+  const startCPUSeconds = cpuSeconds(replicator.pid) ?? 0;
+  await sleep(numbers.settle * 1000);
+  const idle = await measure(replicator.pid, (until) => sleep(until - performance.now()));
+  let commits = 0;
+  const busy = await measure(replicator.pid, async (until) => {
+    while (performance.now() < until) {
+      const db = new Database(join(directory, `${random.int(0, numbers.databases - 1)}.db`));
+      db.prepare("INSERT INTO note(body) VALUES (?)").run(`commit ${commits++}`);
+      db.close();
+      await sleep((-Math.log(1 - random.float()) * 1000) / numbers.rate);
+    }
+  });
+  await replicator.stop();
+  rmSync(directory, { recursive: true, force: true });
+  console.log(`${name}: ${JSON.stringify({ syncedSeconds: replicator.syncedSeconds, startCPUSeconds, idle, busy, commits })}`);
+  return { syncedSeconds: replicator.syncedSeconds, startCPUSeconds, idle, busy: { ...busy, commits } };
+}
+
+const { databases } = numbers;
+const outcomes: [string, Outcome][] = [["ours", await runVariant("ours", (directory) => startOurs(directory, databases))]];
+if (upstream !== undefined) outcomes.push(["upstream", await runVariant("upstream", (directory) => startUpstream(upstream.binary, directory, databases))]);
+const ours = outcomes[0]?.[1];
+const goals: Goal[] =
+  ours === undefined || databases !== 1000
+    ? []
+    : [
+        { name: "idle, per cent of a core", measured: ours.idle.cpu * 100, atMost: 1 },
+        { name: "idle, MB", measured: ours.idle.rssBytes / 1e6, atMost: 120 },
+        { name: "idle, descriptors", measured: ours.idle.descriptors, atMost: 300 },
+        { name: "seconds until all are synced", measured: ours.syncedSeconds, atMost: 8 },
+        { name: "10 commits a second, per cent of a core", measured: ours.busy.cpu * 100, atMost: 5 },
+      ];
+const percent = (share: number): string => `${format(share * 100)} %`;
+publish(
+  {
+    name: "many",
+    machine: describeMachine(upstream === undefined ? {} : { litestream: upstream.version }),
+    options: { ...numbers, ...switches, seed: random.seed },
+    goals,
+    data: Object.fromEntries(outcomes),
+    table: markdownTable(
+      [
+        `${databases} databases`,
+        "all synced after",
+        "CPU until then",
+        "idle: CPU",
+        "memory",
+        "descriptors",
+        `${numbers.rate} commits/s: CPU`,
+        "memory",
+        "descriptors",
+      ],
+      outcomes.map(([name, { syncedSeconds, startCPUSeconds, idle, busy }]) => [
+        name,
+        `${format(syncedSeconds, 1)} s`,
+        `${format(startCPUSeconds, 1)} s`,
+        percent(idle.cpu),
+        `${megabytes(idle.rssBytes)} MB`,
+        String(idle.descriptors),
+        percent(busy.cpu),
+        `${megabytes(busy.rssBytes)} MB`,
+        String(busy.descriptors),
+      ]),
+    ),
+  },
+  record,
+);
