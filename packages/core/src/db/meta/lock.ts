@@ -87,12 +87,11 @@ export class DatabaseLock {
    * @throws as {@link DatabaseLock.acquire}; it goes on to rest then.
    */
   static resume(driver: SQLiteDriver, { path, token }: RestingLock, owner: FileOwner): { readonly lock: DatabaseLock; readonly unbroken: boolean } {
-    const file = identify(path);
-    if (file !== undefined && isOpenInProcess(file)) throw locked(path, { pid: process.pid, host: hostname() });
     let connection: SQLiteConnection | undefined;
     resting.delete(path);
     try {
-      if (file === undefined) return { lock: DatabaseLock.acquire(driver, path, owner), unbroken: false };
+      if (identify(path) === undefined) return { lock: DatabaseLock.acquire(driver, path, owner), unbroken: false };
+      // The descriptors of the process are not looked at: whoever holds the lock here does so through the same SQLite copy, which refuses this one.
       connection = driver.open(path, { timeoutMs: BUSY_TIMEOUT_MS });
       begin(connection, path, token);
       const row = holderRow(connection);
