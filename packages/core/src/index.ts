@@ -34,7 +34,18 @@ export type {
 export type { IntegrityCheck } from "./restore/integrity.js";
 export type { RestoreFileResult, RestoreOptions } from "./restore/restore.js";
 export type { RestoreProgress, RestoreResult } from "./restore/restore-options.js";
-export type { HeartbeatEvent, HeartbeatEventBody, KeepingEvent, KeepingEventBody, KeepingWork, StoreEvent } from "./store/events.js";
+export type {
+  HeartbeatEvent,
+  HeartbeatEventBody,
+  KeepingEvent,
+  KeepingEventBody,
+  KeepingWork,
+  StoreEvent,
+  WatchEvent,
+  WatchEventBody,
+} from "./store/events.js";
 export type { StoreOptions } from "./store/options.js";
 export type { HeartbeatStatus, KeepingStatus, LevelStatus, StoreDatabaseStatus, StoreStatus } from "./store/status.js";
 export { Store } from "./store/store.js";
+export type { DirectoryWatch, DirectoryWatchStatus } from "./store/watch/directory-watch.js";
+export type { WatchDirectoryOptions } from "./store/watch/options.js";

@@ -111,7 +111,10 @@ test("what the endpoint does wrong is an event and a number, and delays neither 
   answer = (response) => void response.end();
   await until("recovered", () => events.some(({ type }) => type === "heartbeat-recovered"));
   answer = (response) => void response.destroy();
-  await until("connections break", () => failures().some((event) => "error" in event && event.error.message.includes("ECONN")) || failures().length > 6);
+  await until(
+    "connections break",
+    () => failures().some((event) => event.type === "heartbeat-failed" && event.error.message.includes("ECONN")) || failures().length > 6,
+  );
   expect(renderPrometheus(opened.metrics())).toMatch(/^litestream_heartbeat_errors_total \d+$/m);
   let held = false;
   answer = () => {

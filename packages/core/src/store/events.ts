@@ -52,8 +52,29 @@ export type HeartbeatEventBody =
 /** A {@link HeartbeatEventBody} with its time. It is about no single database. */
 export type HeartbeatEvent = HeartbeatEventBody & { readonly db?: undefined; readonly at: Date };
 
+/** Something about a watched directory. Plain data. */
+export type WatchEventBody =
+  /** A database was found, and is in the Store now. */
+  | { readonly type: "database-found"; readonly db: string }
+  /** Its file is gone; it was flushed, closed and taken out. With an error if that did not succeed. */
+  | { readonly type: "database-gone"; readonly db: string; readonly error: ErrorReport | undefined }
+  /** A database was found and cannot be taken in: another one has its destination, or there is none for it. */
+  | { readonly type: "database-refused"; readonly db: string; readonly error: ErrorReport; readonly failures: number; readonly nextRetryAt: Date }
+  /** A directory cannot be listed; what is known of it stays as it is. Told once. */
+  | { readonly type: "directory-unreadable"; readonly db?: undefined; readonly directory: string; readonly error: ErrorReport };
+
+/** A {@link WatchEventBody} with its time. */
+export type WatchEvent = WatchEventBody & { readonly at: Date };
+
 /** Everything that a Store tells. */
-export type StoreEvent = DBEvent | KeepingEvent | HeartbeatEvent;
+export type StoreEvent = DBEvent | KeepingEvent | HeartbeatEvent | WatchEvent;
+
+export const WATCH_EVENT_LEVELS: Readonly<Record<WatchEventBody["type"], Level>> = {
+  "database-found": "info",
+  "database-gone": "info",
+  "database-refused": "warn",
+  "directory-unreadable": "warn",
+};
 
 export const HEARTBEAT_EVENT_LEVELS: Readonly<Record<HeartbeatEventBody["type"], Level>> = {
   "heartbeat-failed": "warn",

@@ -10,13 +10,17 @@ import { isLSError, LSError } from "../errors.js";
 import type { StoreMetrics } from "../metrics/metrics.js";
 import type { CallOptions, ReplicaClient } from "../replica-client.js";
 import { systemClock } from "./clock.js";
-import { HEARTBEAT_EVENT_LEVELS, type HeartbeatEventBody } from "./events.js";
+import { closeFailed } from "./close-failed.js";
+import { HEARTBEAT_EVENT_LEVELS, type HeartbeatEventBody, WATCH_EVENT_LEVELS, type WatchEventBody } from "./events.js";
 import { Heartbeat } from "./heartbeat.js";
 import type { Lanes } from "./keeper.js";
 import { type ResolvedStoreOptions, resolveStoreOptions, type StoreOptions } from "./options.js";
 import { Scheduler } from "./scheduler.js";
 import type { StoreDatabaseStatus, StoreStatus } from "./status.js";
 import { StoreDatabase } from "./store-database.js";
+import type { DirectoryWatch } from "./watch/directory-watch.js";
+import { resolveWatchOptions, type WatchDirectoryOptions } from "./watch/options.js";
+import { WatchedDirectory } from "./watch/watched-directory.js";
 
 /** Databases that are opened at a time: thousands at once would only wait for one another. */
 const OPENING = 16;
@@ -32,6 +36,7 @@ export class Store {
   readonly #databases: Map<string, StoreDatabase> = new Map();
   /** Databases that are being closed because they were taken out. */
   readonly #leaving: Map<DB, Promise<void>> = new Map();
+  readonly #watches: Set<WatchedDirectory> = new Set();
   readonly #scheduler: Scheduler = new Scheduler(systemClock);
   readonly #lanes: Lanes;
   readonly #heartbeat: Heartbeat | undefined;
@@ -74,10 +79,12 @@ export class Store {
 
   async #open(): Promise<void> {
     const databases = [...this.#databases.values()];
+    const watching = Promise.all([...this.#watches].map((watch) => watch.start()));
     const outcomes = await Promise.allSettled(databases.map((database) => this.#start(database)));
+    await watching;
     if (this.#phase !== "opening") throw new LSError("LS_NOT_OPEN", "the Store was closed while it was being opened");
     const failures = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason] : []));
-    if (failures.length === 0 || failures.length < databases.length) {
+    if (failures.length === 0 || failures.length < databases.length || this.#watches.size > 0) {
       this.#phase = "open";
       this.#heartbeat?.start();
       return;
@@ -90,7 +97,7 @@ export class Store {
   #start(database: StoreDatabase): Promise<void> {
     return this.#opening.run(async () => {
       const { db } = database;
-      const isWanted = (this.#phase === "opening" || this.#phase === "open") && this.#databases.get(db.path) === database;
+      const isWanted = this.#isOpening() && this.#databases.get(db.path) === database;
       if (!isWanted) throw new LSError("LS_NOT_OPEN", `${db.path} was closed before its turn came`, { details: { path: db.path } });
       await atMost(START_PATIENCE_MS, database.open());
     });
@@ -106,7 +113,7 @@ export class Store {
     for (let leaving = this.#leaving.get(db); leaving !== undefined; leaving = this.#leaving.get(db)) await unlessAborted(leaving, signal);
     const known = this.#databases.get(db.path);
     const database = known?.db === db ? known : this.#register(db);
-    if (this.#phase !== "opening" && this.#phase !== "open") return;
+    if (!this.#isOpening()) return;
     try {
       await unlessAborted(this.#start(database), signal);
     } catch (error) {
@@ -174,6 +181,7 @@ export class Store {
     const timer = setTimeout(() => deadline.abort(timeout), shutdownTimeoutMs);
     try {
       await this.#heartbeat?.stop();
+      for (const watch of this.#watches) watch.pause();
       await this.#closeAll(deadline.signal);
       await Promise.all([opening?.catch(() => {}), ...this.#leaving.values()]);
     } finally {
@@ -189,6 +197,38 @@ export class Store {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /**
+   * Takes in every database that is, or appears, in a directory, and takes out those whose files are gone, after flushing what they had. Resolves
+   * when everything that is there has been looked at and started; while the Store is closed, at once: `open()` looks then. The directory need not
+   * exist. `close()` of the Store lets the watch rest, that of the watch ends it and takes its databases out.
+   * @throws LSError `LS_INVALID_OPTION`, `LS_DRIVER_REQUIRED`
+   */
+  async watchDirectory(root: string, options: WatchDirectoryOptions): Promise<DirectoryWatch> {
+    const { onEvent, logger } = this.#options;
+    const watch = new WatchedDirectory(resolveWatchOptions(root, options), {
+      store: {
+        has: (path) => this.#databases.has(path),
+        register: (db) => {
+          const database = this.#register(db);
+          return { started: this.#isOpening() ? this.#start(database) : Promise.resolve() };
+        },
+        remove: (db, callOptions) => this.remove(db, callOptions),
+        ended: (ended) => this.#watches.delete(ended),
+      },
+      scheduler: this.#scheduler,
+      clock: systemClock,
+      events: new EventSink<WatchEventBody, object>({ subject: {}, onEvent, logger }, WATCH_EVENT_LEVELS),
+    });
+    this.#watches.add(watch);
+    if (this.#isOpening()) await watch.start();
+    return watch;
+  }
+
+  /** Whether databases are started as they come. */
+  #isOpening(): boolean {
+    return this.#phase === "opening" || this.#phase === "open";
   }
 
   /** What is known right now; no I/O, never a secret. */
@@ -253,14 +293,4 @@ export class Store {
 
 function isSameDestination(a: ReplicaClient, b: ReplicaClient): boolean {
   return a === b || (a.destination !== undefined && a.type === b.type && a.destination === b.destination);
-}
-
-function closeFailed(failures: readonly unknown[]): Error {
-  const databases = failures.flatMap((failure) => (isLSError(failure, "LS_NOT_DURABLE") ? [failure.details] : []));
-  const cause = failures.length === 1 ? failures[0] : new AggregateError(failures);
-  if (databases.length === 0) return failures[0] instanceof Error ? failures[0] : new LSError("LS_INTERNAL", "closing failed", { cause });
-  const names = databases.map(
-    ({ path, firstMissingTXID }) => `${String(path)}${firstMissingTXID === undefined ? "" : ` from TXID ${String(firstMissingTXID)} on`}`,
-  );
-  return new LSError("LS_NOT_DURABLE", `closed before everything was at its destination: ${names.join(", ")}`, { cause, details: { databases } });
 }
