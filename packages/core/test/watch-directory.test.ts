@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { FaultStore } from "../../../testkit/src/fault-store.js";
 import { MemoryClient } from "../../../testkit/src/memory-client.js";
 import { Random, seedOf } from "../../../testkit/src/random.js";
+import type { DB } from "../src/db/db.js";
 import { isLSError } from "../src/errors.js";
 import type { ReplicaClient } from "../src/replica-client.js";
 import { restore } from "../src/restore/restore.js";
@@ -84,6 +85,9 @@ function watchIn(store: Store, options: Partial<WatchDirectoryOptions> = {}): Pr
   });
 }
 
+/** One that nobody has open at the moment rests. */
+const RUNNING: readonly (string | undefined)[] = ["replicating", "resting"];
+const runs = (db: DB | undefined): boolean => RUNNING.includes(db?.status().phase);
 const membersOf = (store: Store): string[] => store.status().databases.map(({ path }) => path.slice(root.length + 1));
 const of = <T extends StoreEvent["type"]>(type: T): Extract<StoreEvent, { type: T }>[] =>
   events.filter((event): event is Extract<StoreEvent, { type: T }> => event.type === type);
@@ -118,7 +122,7 @@ describe("K3: whatever appears is found, and what it holds is replicated", () =>
       // Long enough for a change to be found by being told, or not at all.
       const watch = await watchIn(store, { intervalMs: how === "found by looking" ? 100 : 3_600_000 });
       expect(membersOf(store)).toEqual(["there.db"]);
-      expect(store.status().databases[0]?.replication.phase).toBe("replicating");
+      expect(RUNNING).toContain(store.status().databases[0]?.replication.phase);
       create("new.db");
       create("deep/ly/nested/new.db");
       mkdirSync(at("empty/yet"), { recursive: true });
@@ -134,7 +138,7 @@ describe("K3: whatever appears is found, and what it holds is replicated", () =>
       moved.close();
       renameSync(outside, at("in"));
       await untilMembers(store, ["there.db", "new.db", "deep/ly/nested/new.db", "empty/yet/a.db", "deep/b.db", "in/moved.db"]);
-      await until("all are replicated", () => watch.databases.every((db) => db.status().phase === "replicating"));
+      await until("all are replicated", () => watch.databases.every((db) => runs(db)));
       await Promise.all(watch.databases.map((db) => db.syncAndWait()));
       expect(await rowsOf(destinationOf("deep/ly/nested/new.db"))).toEqual(["deep/ly/nested/new.db"]);
       expect(of("database-found").map(({ db }) => db)).toContain(at("in/moved.db"));
@@ -146,7 +150,7 @@ describe("K3: whatever appears is found, and what it holds is replicated", () =>
       rmSync(at("out"), { recursive: true });
       await untilMembers(store, ["there.db", "new.db", "deep/ly/nested/new.db", "empty/yet/a.db", "deep/b.db"]);
       const again = watch.databases.find((db) => db.path === at("new.db"));
-      await until("the new one runs", () => again?.status().phase === "replicating");
+      await until("the new one runs", () => runs(again));
       await again?.syncAndWait();
       expect(await rowsOf(destinationOf("new.db"))).toEqual(["again"]);
       await watch.close();
@@ -155,6 +159,47 @@ describe("K3: whatever appears is found, and what it holds is replicated", () =>
     },
     30_000,
   );
+
+  test("a file that comes while its directory is being looked at", async () => {
+    const store = await openStore();
+    const { readdir } = promises;
+    let looked = 0;
+    // `as`: the overloads of readdir cannot be written down as one function.
+    promises.readdir = (async (path: string, options: never) => {
+      const entries = await readdir(path, options);
+      if (looked++ === 0) {
+        create("a.db");
+        await sleep(100);
+      }
+      return entries;
+    }) as never;
+    syncBuiltinESMExports();
+    try {
+      await watchIn(store, { intervalMs: 3_600_000 });
+      expect(membersOf(store)).toEqual([]);
+      await untilMembers(store, ["a.db"]);
+    } finally {
+      promises.readdir = readdir;
+      syncBuiltinESMExports();
+    }
+  });
+
+  test("a directory that takes another's place, before the system has told of it", async () => {
+    mkdirSync(at("d"));
+    const told: (string | null)[] = [];
+    const watchers = new DirectoryWatchers((_, name) => told.push(name));
+    try {
+      watchers.watch(at("d"));
+      rmSync(at("d"), { recursive: true });
+      mkdirSync(at("d"));
+      watchers.watch(at("d"));
+      await sleep(50);
+      writeFileSync(at("d/new"), "");
+      await until("it is told", () => told.includes("new"));
+    } finally {
+      watchers.close();
+    }
+  });
 
   test("soon, also with the settings that everybody has", async () => {
     const store = await openStore();
@@ -260,7 +305,7 @@ describe("K5: what is no database is left alone", () => {
     await untilMembers(store, ["source.db", "copy.db"]);
     create("young.db");
     await untilMembers(store, ["source.db", "copy.db", "young.db"]);
-    await until("it runs", () => watch.databases.every((db) => db.status().phase === "replicating"));
+    await until("it runs", () => watch.databases.every((db) => runs(db)));
     await Promise.all(watch.databases.map((db) => db.syncAndWait()));
     expect(await rowsOf(destinationOf("young.db"))).toEqual(["young.db"]);
   });
@@ -323,6 +368,8 @@ describe("refused", () => {
     const first = await watchIn(store);
     const second = await watchIn(store, { intervalMs: 50 });
     expect([first.databases.length, second.databases.length]).toEqual([1, 0]);
+    await sleep(200);
+    expect(of("database-refused")).toEqual([]);
     await second.close();
     expect(membersOf(store)).toEqual(["a.db"]);
   });
@@ -445,7 +492,7 @@ test("K6: any order of creating, deleting, renaming, opening and closing: what i
   ).toEqual([]);
   await store.open();
   await untilMembers(store, [...apps.keys()]);
-  await until(`all run (seed ${seed})`, () => watch.databases.every((db) => db.status().phase === "replicating"), 20_000);
+  await until(`all run (seed ${seed})`, () => watch.databases.every((db) => runs(db)), 20_000);
   await Promise.all(watch.databases.map((db) => db.syncAndWait()));
   for (const [name, app] of apps) expect(await rowsOf(destinationOf(name)), `seed ${seed}: ${name}`).toEqual(app.prepare("SELECT v FROM t").pluck().all());
 }, 60_000);
@@ -461,10 +508,10 @@ test("K9: a database that is locked when it is found is waited for, visibly", as
   expect(membersOf(store)).toEqual(["a.db", "b.db"]);
   const [locked, free] = watch.databases;
   expect(locked?.status()).toMatchObject({ phase: "waiting", reason: "locked-exclusive" });
-  await until("the other runs", () => free?.status().phase === "replicating");
+  await until("the other runs", () => runs(free));
   app.pragma("locking_mode = NORMAL");
   app.exec("INSERT INTO t VALUES ('free')");
-  await until("it recovers", () => locked?.status().phase === "replicating");
+  await until("it recovers", () => runs(locked));
   await locked?.syncAndWait();
   expect(await rowsOf(destinationOf("a.db"))).toEqual(["a.db", "exclusive", "free"]);
 });
@@ -511,7 +558,7 @@ describe("many", () => {
     };
     const watch = await watchIn(store, { replicaFor: () => new Counted() });
     expect(watch.databases.length).toBe(COUNT);
-    await until("all run", () => watch.databases.every((db) => db.status().phase === "replicating"));
+    await until("all run", () => watch.databases.every((db) => runs(db)));
     await Promise.all(watch.databases.map((db) => db.syncAndWait()));
     // Each lists ten levels, and no more than 16 are started at a time.
     expect(most).toBeLessThanOrEqual(16 * 10);
@@ -523,7 +570,9 @@ describe("many", () => {
     app.close();
     await sleep(500);
     expect(requests - before).toBe(1);
-    expect(new Set(events.slice(told).map(({ db }) => db))).toEqual(new Set([at("tenant-3/3.db")]));
+    // The others may just now go to rest, and do nothing else.
+    const woken = events.slice(told).filter((event) => event.type !== "phase" || event.phase !== "resting");
+    expect(new Set(woken.map(({ db }) => db))).toEqual(new Set([at("tenant-3/3.db")]));
     // One watch per directory: 11 of this, 10 of engines on this thread.
     expect(count().watches).toBeLessThanOrEqual(21);
   }, 60_000);
@@ -538,7 +587,7 @@ describe("many", () => {
     hanging.arm({ operation: "list", fault: { kind: "hang" } });
     const store = await openStore();
     const watching = watchIn(store, { replicaFor: (_, relative) => (relative === "tenant-3/3.db" ? hanging : destinationOf(relative)) });
-    await until("the others run", () => store.status().databases.filter(({ replication }) => replication.phase === "replicating").length === 97, 30_000);
+    await until("the others run", () => store.status().databases.filter(({ replication }) => RUNNING.includes(replication.phase)).length === 97, 30_000);
     const watch = await watching;
     expect(watch.status().waiting).toEqual([at("tenant-1/1.db")]);
     const phaseOf = (name: string): string | undefined => store.status().databases.find(({ path }) => path === at(name))?.replication.phase;

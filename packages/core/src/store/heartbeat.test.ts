@@ -25,7 +25,8 @@ const LOCKED = { code: "LS_LOCKED", message: "", retryable: false, at: new Date(
 describe("M6: a heartbeat says that every database is at its destination", () => {
   test.each<[string, StoreDatabaseStatus[], boolean]>([
     ["no database at all", [], false],
-    ["at rest", [database({})], true],
+    ["with nothing to do", [database({})], true],
+    ["at rest, let go of", [database({ phase: "resting" })], true],
     ["busy, behind by less than the interval", [database({ lagMs: 1000 })], true],
     ["behind by more", [database({ lagMs: 1001 })], false],
     ["one of two behind", [database({}), database({ lagMs: 5000 })], false],
