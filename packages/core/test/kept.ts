@@ -8,6 +8,8 @@ import { RequestCounter } from "../../../testkit/src/request-counter.js";
 import type { KeepingSettings } from "../src/compaction/agenda.js";
 import { checkCompactionLevels } from "../src/compaction/levels.js";
 import { Limit } from "../src/compaction/limit.js";
+import { LocalCopies } from "../src/compaction/local-copies.js";
+import { DirectMerging } from "../src/compaction/merging.js";
 import { verifyLevels } from "../src/compaction/verify.js";
 import { EventSink } from "../src/db/events.js";
 import { ALL_LEVELS } from "../src/levels.js";
@@ -16,7 +18,6 @@ import type { LTXFileInfo, LTXFileRef } from "../src/replica-client.js";
 import { restoreTo } from "../src/restore/restore-to.js";
 import { KEEPING_EVENT_LEVELS, type KeepingEvent, type KeepingEventBody } from "../src/store/events.js";
 import { Keeper } from "../src/store/keeper.js";
-import { LocalCopies } from "../src/store/local-copies.js";
 import { Scheduler } from "../src/store/scheduler.js";
 import { FakeClock } from "./fake-clock.js";
 
@@ -88,6 +89,7 @@ export class Kept {
         },
       },
       locals: new LocalCopies("/nonexistent"),
+      merging: new DirectMerging(),
       lanes: { healthy: new Limit(2), ailing: new Limit(1) },
       scheduler: this.scheduler,
       clock: this.clock,

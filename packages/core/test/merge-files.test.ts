@@ -1,5 +1,5 @@
 import { decodeLTXHeader, mergeLTX, verifyLTX } from "@ls/ltx";
-import { describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { ClientWrapper } from "../../../testkit/src/client-wrapper.js";
 import { FaultStore } from "../../../testkit/src/fault-store.js";
 import { HISTORY_START, LTXHistory } from "../../../testkit/src/ltx-history.js";
@@ -10,12 +10,24 @@ import { RequestCounter } from "../../../testkit/src/request-counter.js";
 import { Limit } from "../src/compaction/limit.js";
 import { type MergeOutcome, mergeFiles } from "../src/compaction/merge.js";
 import { readSource, SourceSignals } from "../src/compaction/merge-source.js";
+import { DirectMerging, type Merging } from "../src/compaction/merging.js";
 import { deleteFiles } from "../src/compaction/retention.js";
 import { LSError } from "../src/errors.js";
 import type { LTXFileInfo, LTXFileRef, OpenOptions, ReplicaClient } from "../src/replica-client.js";
+import { type FileRange, fillRange } from "../src/restore/fetch.js";
 import { restoreTo } from "../src/restore/restore-to.js";
+import { WorkerSeat } from "../src/worker/shared-worker.js";
+import { WorkerMerging } from "../src/worker/worker-merging.js";
 
 const seed = seedOf(Date.now() >>> 0);
+const WORKER = new URL("./source-worker.mjs", import.meta.url);
+
+// The thread lives as long as somebody has a seat; without this every merge would start one.
+let seat: WorkerSeat | undefined;
+beforeAll(() => {
+  seat = new WorkerSeat(WORKER, { received: () => {}, died: () => {} });
+});
+afterAll(() => seat?.leave());
 
 interface Setup {
   readonly history: LTXHistory;
@@ -30,7 +42,7 @@ interface Setup {
   ): Promise<MergeOutcome>;
 }
 
-async function setup(transactions: number, maxPages = 40): Promise<Setup> {
+async function setupWith(merging: Merging, transactions: number, maxPages = 40): Promise<Setup> {
   const history = new LTXHistory(new Random(seed), { transactions, maxPages });
   const memory = new MemoryClient();
   await history.putAll(memory, history.rawRefs());
@@ -43,7 +55,7 @@ async function setup(transactions: number, maxPages = 40): Promise<Setup> {
     store,
     list: (level) => list(memory, level),
     merge: (level, files, { client = store, signal = new AbortController().signal, timestampMs } = {}) =>
-      mergeFiles({ client, level, files, signal, timestampMs }),
+      mergeFiles({ client, level, files, signal, timestampMs, merging }),
   };
 }
 
@@ -63,7 +75,12 @@ function flip(memory: MemoryClient, ref: LTXFileRef, at: (size: number) => numbe
 const l0 = (txid: bigint): LTXFileRef => ({ level: 0, minTXID: txid, maxTXID: txid });
 const cut = new LSError("LS_STORAGE_UNAVAILABLE", "cut", { retryable: true });
 
-describe(`merge (seed ${seed})`, () => {
+describe.each([
+  { where: "on this thread", merging: new DirectMerging() },
+  { where: "in the worker", merging: new WorkerMerging(WORKER, "/nonexistent") },
+])(`merge $where (seed ${seed})`, ({ merging }) => {
+  const setup = (transactions: number, maxPages = 40): Promise<Setup> => setupWith(merging, transactions, maxPages);
+
   test("the state, the range and the time are those of the newest input; every byte is verified", async () => {
     const { history, memory, merge, list: listed } = await setup(60);
     const all = await listed(0);
@@ -106,13 +123,13 @@ describe(`merge (seed ${seed})`, () => {
       level: 1,
       files,
       signal: new AbortController().signal,
-      readLocal: async ({ file, offset, size }, buffer) => {
+      merging: new DirectMerging(async ({ file, offset, size }, buffer) => {
         const bytes = locals.get(file.maxTXID);
         if (bytes === undefined || file.maxTXID === 7n) return false;
         reads++;
         buffer.set(bytes.subarray(offset, offset + size));
         return true;
-      },
+      }),
     });
     expect(outcome.status).toBe("written");
     expect(reads).toBeGreaterThanOrEqual(19);
@@ -129,12 +146,12 @@ describe(`merge (seed ${seed})`, () => {
       level: 1,
       files,
       signal: new AbortController().signal,
-      readLocal: async ({ file, offset, size }, buffer) => {
+      merging: new DirectMerging(async ({ file, offset, size }, buffer) => {
         const bytes = (await history.raw(file.maxTXID)).slice();
         if (file.maxTXID === 5n) bytes[bytes.length - 3] = (bytes[bytes.length - 3] ?? 0) ^ 1;
         buffer.set(bytes.subarray(offset, offset + size));
         return true;
-      },
+      }),
     });
     expect(outcome.status).toBe("written");
   });
@@ -253,9 +270,12 @@ describe(`merge (seed ${seed})`, () => {
     }
     const counted = new Counted(memory);
     const context = {
-      client: counted,
+      fetch: async (range: FileRange, buffer: Uint8Array<ArrayBuffer>, signal: AbortSignal) => {
+        await fillRange(counted, range, buffer, signal);
+        return buffer;
+      },
       readLocal: undefined,
-      requests: new Limit(4),
+      reads: new Limit(4),
       rangeBytes: 700,
       signals: new SourceSignals(new AbortController().signal),
     };
@@ -270,7 +290,7 @@ describe(`merge (seed ${seed})`, () => {
 
 describe("deletion", () => {
   test("all of it, in batches", async () => {
-    const { memory, counter, list: listed } = await setup(10);
+    const { memory, counter, list: listed } = await setupWith(new DirectMerging(), 10);
     const files = Array.from({ length: 2500 }, (_, i) => ({ level: 0, minTXID: BigInt(i + 1), maxTXID: BigInt(i + 1), size: 1, createdAt: new Date(0) }));
     const outcome = await deleteFiles(counter, files, new AbortController().signal);
     expect([outcome.deleted.length, outcome.failures.length, outcome.isAppendOnly, counter.count("delete")]).toEqual([2500, 0, false, 3]);
@@ -279,7 +299,7 @@ describe("deletion", () => {
   });
 
   test("per-key failures surface, and only what is certain counts as gone", async () => {
-    const { store, list: listed } = await setup(10);
+    const { store, list: listed } = await setupWith(new DirectMerging(), 10);
     store.arm({ operation: "delete", fault: { kind: "keep", refuse: (ref) => ref.maxTXID === 3n } });
     const outcome = await deleteFiles(store, (await listed(0)).slice(0, 5), new AbortController().signal);
     expect([outcome.deleted.length, outcome.failures.length, outcome.isAppendOnly]).toEqual([0, 1, false]);
@@ -287,7 +307,7 @@ describe("deletion", () => {
   });
 
   test("a destination that lets nothing be deleted is known for it", async () => {
-    const { store, list: listed } = await setup(3);
+    const { store, list: listed } = await setupWith(new DirectMerging(), 3);
     const denied = new LSError("LS_STORAGE_DENIED", "retention lock");
     store.arm({ operation: "delete", fault: { kind: "fail", error: new AggregateError([denied, denied], "locked") } });
     expect((await deleteFiles(store, await listed(0), new AbortController().signal)).isAppendOnly).toBe(true);

@@ -1,5 +1,5 @@
-import type { LTXFileInfo, ReplicaClient } from "../replica-client.js";
-import { type FileRange, fillRange } from "../restore/fetch.js";
+import type { LTXFileInfo } from "../replica-client.js";
+import type { FileRange } from "../restore/fetch.js";
 import type { Limit } from "./limit.js";
 import { BUFFERS_PER_SOURCE } from "./merge-budget.js";
 
@@ -8,6 +8,12 @@ import { BUFFERS_PER_SOURCE } from "./merge-budget.js";
  * @returns false when there is no such copy (any more).
  */
 export type ReadLocal = (range: FileRange, buffer: Uint8Array) => Promise<boolean>;
+
+/**
+ * Gets a range of a file from the destination: into the start of `buffer`, or of one as large that takes its place. `buffer` is lent until the
+ * promise has settled.
+ */
+export type FetchRange = (range: FileRange, buffer: Uint8Array<ArrayBuffer>, signal: AbortSignal) => Promise<Uint8Array<ArrayBuffer>>;
 
 /**
  * One signal for thousands of sources, each of which ends by itself too. As listeners of that signal they would slow it down, and Node warns of
@@ -43,10 +49,10 @@ export class SourceSignals {
 }
 
 export interface SourceContext {
-  readonly client: ReplicaClient;
+  readonly fetch: FetchRange;
   readonly readLocal: ReadLocal | undefined;
   /** Requests to the destination and reads of local copies under way at a time. */
-  readonly requests: Limit;
+  readonly reads: Limit;
   readonly rangeBytes: number;
   readonly signals: SourceSignals;
 }
@@ -58,15 +64,17 @@ export interface SourceContext {
  */
 export async function* readSource(context: SourceContext, file: LTXFileInfo): AsyncGenerator<Uint8Array, void, undefined> {
   const cancel = context.signals.open();
-  const buffers: Uint8Array[] = [];
+  const buffers: Uint8Array<ArrayBuffer>[] = [];
   let offset = 0;
   let count = 0;
   const fetchNext = (): Promise<Uint8Array> | undefined => {
     if (offset >= file.size) return undefined;
     const range = { file, offset, size: Math.min(context.rangeBytes, file.size - offset) };
     const slot = count++ % BUFFERS_PER_SOURCE;
-    buffers[slot] ??= new Uint8Array(range.size);
-    const fetched = fetchRange(context, range, buffers[slot], cancel.signal);
+    const fetched = fetchRange(context, range, buffers[slot] ?? new Uint8Array(range.size), cancel.signal).then((buffer) => {
+      buffers[slot] = buffer;
+      return buffer.subarray(0, range.size);
+    });
     // It is awaited in its turn; until then its failure is no unhandled rejection.
     fetched.catch(() => {});
     offset += range.size;
@@ -87,12 +95,16 @@ export async function* readSource(context: SourceContext, file: LTXFileInfo): As
   }
 }
 
-function fetchRange({ client, readLocal, requests }: SourceContext, range: FileRange, buffer: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
-  return requests.run(async () => {
+function fetchRange(
+  { fetch, readLocal, reads }: SourceContext,
+  range: FileRange,
+  buffer: Uint8Array<ArrayBuffer>,
+  signal: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer>> {
+  return reads.run(async () => {
     signal.throwIfAborted();
     const isLocal = readLocal !== undefined && (await readLocal(range, buffer));
     signal.throwIfAborted();
-    if (!isLocal) await fillRange(client, range, buffer, signal);
-    return buffer.subarray(0, range.size);
+    return isLocal ? buffer : fetch(range, buffer, signal);
   });
 }

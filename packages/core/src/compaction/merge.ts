@@ -1,15 +1,12 @@
-import { decodeLTXHeader, isLTXError, type LTXFileSummary, mergeLTX, verifyLTX } from "@ls/ltx";
+import { decodeLTXHeader, isLTXError, type LTXFileSummary } from "@ls/ltx";
 import { StallWatch } from "../backend-kit/stall-watch.js";
 import { isLSError, LSError } from "../errors.js";
 import type { LTXFileInfo, LTXFileRef, ReplicaClient } from "../replica-client.js";
-import { ShortFile } from "../restore/fetch.js";
+import { fillRange, ShortFile } from "../restore/fetch.js";
 import { type DamagedFile, fileLabel } from "../restore/plan-error.js";
-import { Limit } from "./limit.js";
-import { rangeBytesFor } from "./merge-budget.js";
-import { type ReadLocal, readSource, type SourceContext, SourceSignals } from "./merge-source.js";
+import type { FetchRange } from "./merge-source.js";
+import type { Merging } from "./merging.js";
 
-/** Requests of one merge under way at a time. */
-const REQUESTS = 8;
 /** A merge that fails although each of its files is sound is tried once more: what was read may have been damaged on its way. */
 const ATTEMPTS = 2;
 
@@ -21,8 +18,7 @@ export interface MergeOptions {
   readonly files: readonly LTXFileInfo[];
   /** Time of the result, ms. Default: the newest file's. */
   readonly timestampMs?: number | undefined;
-  /** Local copies are preferred: they cost nothing, and a service may not show yet what was written just now. */
-  readonly readLocal?: ReadLocal | undefined;
+  readonly merging: Merging;
   readonly signal: AbortSignal;
 }
 
@@ -39,11 +35,10 @@ export type MergeOutcome =
  * @throws errors of the client that may pass, or that someone has to deal with; nothing is visible then. The signal's reason.
  */
 export async function mergeFiles(options: MergeOptions): Promise<MergeOutcome> {
-  let { readLocal } = options;
   for (let attempt = 1; ; attempt++) {
     const sourceErrors: unknown[] = [];
     try {
-      return { status: "written", file: await writeMerged({ ...options, readLocal }, sourceErrors) };
+      return { status: "written", file: await writeMerged(options, { withLocalCopies: attempt === 1, sourceErrors }) };
     } catch (error) {
       options.signal.throwIfAborted();
       // A failure of a source is not the service's, however the client words it.
@@ -58,21 +53,20 @@ export async function mergeFiles(options: MergeOptions): Promise<MergeOutcome> {
       if (isLTXError(cause, "LTX_INVALID")) throw new LSError("LS_INTERNAL", `a merge of sound files was refused: ${cause.message}`, { cause });
       if (attempt === ATTEMPTS)
         return { status: "damaged", files: options.files.map((file) => damaged(file, `does not fit with the others: ${cause.message}`)) };
-      readLocal = undefined;
     }
   }
 }
 
-async function writeMerged(options: MergeOptions, sourceErrors: unknown[]): Promise<LTXFileInfo> {
-  const { client, level, files } = options;
+async function writeMerged(
+  { client, level, files, timestampMs, merging, signal }: MergeOptions,
+  { withLocalCopies, sourceErrors }: { readonly withLocalCopies: boolean; readonly sourceErrors: unknown[] },
+): Promise<LTXFileInfo> {
   const ref = refOf(level, files);
-  const stall = new StallWatch(options.signal);
+  const stall = new StallWatch(signal);
   let size = 0;
   async function* content(): AsyncGenerator<Uint8Array, void, undefined> {
-    const context = sourceContext(options, options.readLocal, stall.signal);
     try {
-      const sources = files.map((file) => readSource(context, file));
-      for await (const chunk of mergeLTX(sources, { timestampMs: options.timestampMs, signal: stall.signal })) {
+      for await (const chunk of merging.merge({ files, timestampMs, withLocalCopies }, fetchFrom(client), stall.signal)) {
         if (size === 0) checkHeader(chunk, ref);
         size += chunk.length;
         stall.moved();
@@ -81,8 +75,6 @@ async function writeMerged(options: MergeOptions, sourceErrors: unknown[]): Prom
     } catch (error) {
       sourceErrors.push(error);
       throw error;
-    } finally {
-      context.signals.dispose();
     }
   }
   try {
@@ -103,25 +95,20 @@ function checkHeader(header: Uint8Array, { minTXID, maxTXID }: LTXFileRef): void
 }
 
 /** Reads every input by itself, from the destination, one after the other. */
-async function findDamaged(options: MergeOptions): Promise<readonly DamagedFile[]> {
-  const context = sourceContext(options, undefined, options.signal);
+async function findDamaged({ client, files, merging, signal }: MergeOptions): Promise<readonly DamagedFile[]> {
   const found: DamagedFile[] = [];
   let newest: LTXFileSummary | undefined;
-  try {
-    for (const file of options.files.toReversed()) {
-      try {
-        const summary = await verifyLTX(readSource(context, file));
-        newest ??= summary;
-        const reason = whyForeign(summary, file, newest);
-        if (reason !== undefined) found.push(damaged(file, reason));
-      } catch (error) {
-        options.signal.throwIfAborted();
-        if (!isDamage(error)) throw error;
-        found.push(damaged(file, error.message));
-      }
+  for (const file of files.toReversed()) {
+    try {
+      const summary = await merging.verify(file, fetchFrom(client), signal);
+      newest ??= summary;
+      const reason = whyForeign(summary, file, newest);
+      if (reason !== undefined) found.push(damaged(file, reason));
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isDamage(error)) throw error;
+      found.push(damaged(file, error.message));
     }
-  } finally {
-    context.signals.dispose();
   }
   return found.reverse();
 }
@@ -132,8 +119,11 @@ function whyForeign({ header }: LTXFileSummary, file: LTXFileInfo, newest: LTXFi
   return undefined;
 }
 
-function sourceContext({ client, files }: MergeOptions, readLocal: ReadLocal | undefined, signal: AbortSignal): SourceContext {
-  return { client, readLocal, requests: new Limit(REQUESTS), rangeBytes: rangeBytesFor(files), signals: new SourceSignals(signal) };
+function fetchFrom(client: ReplicaClient): FetchRange {
+  return async (range, buffer, signal) => {
+    await fillRange(client, range, buffer, signal);
+    return buffer;
+  };
 }
 
 function refOf(level: number, files: readonly LTXFileInfo[]): LTXFileRef {

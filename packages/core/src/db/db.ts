@@ -7,6 +7,7 @@ import { REPLICA_BRAND, type Replica } from "../replica/replica.js";
 import type { CallOptions } from "../replica-client.js";
 import type { SQLiteDriver } from "../sqlite/driver.js";
 import { resolveDriver } from "../sqlite/resolve.js";
+import { createMerging } from "../worker/merging.js";
 import { type EnsureExistsResult, ensureExists } from "./ensure-exists.js";
 import { DB_EVENT_LEVELS, type DBEventBody, EventSink } from "./events.js";
 import { DB_BRAND, type Member, type Membership } from "./membership.js";
@@ -259,7 +260,9 @@ export class DB {
       this.#isMember = false;
       this.#use(own);
     };
-    return { metaPath: own.settings.metaPath, client: own.client, count: this.#meter.count, leave };
+    const { metaPath } = own.settings;
+    const merging = createMerging({ kind: own.host, metaPath, workerURL: own.workerURL });
+    return { metaPath, client: own.client, merging, count: this.#meter.count, leave };
   }
 
   #use(options: ResolvedDBOptions): void {

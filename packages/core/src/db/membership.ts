@@ -1,4 +1,5 @@
 import { Brand } from "../brand.js";
+import type { Merging } from "../compaction/merging.js";
 import type { Logger } from "../logger.js";
 import type { LTXFileInfo, ReplicaClient } from "../replica-client.js";
 import type { KeepingEventBody } from "../store/events.js";
@@ -39,6 +40,8 @@ export interface Member {
   readonly metaPath: string;
   /** The client that its destination is kept with. */
   readonly client: ReplicaClient;
+  /** Where merges of its destination are computed. */
+  readonly merging: Merging;
   /** Counts what is told about its destination. */
   readonly count: (event: KeepingEventBody) => void;
   /** The database is its own again. Call it while it is closed. */

@@ -2,7 +2,9 @@ import { type KeepingSettings, type KeepingTask, planAgenda } from "../compactio
 import { Inventory } from "../compaction/inventory.js";
 import { KeepingMemory } from "../compaction/keeping-memory.js";
 import type { Limit } from "../compaction/limit.js";
+import type { LocalCopies } from "../compaction/local-copies.js";
 import { mergeFiles } from "../compaction/merge.js";
+import type { Merging } from "../compaction/merging.js";
 import { deleteFiles } from "../compaction/retention.js";
 import { type LevelIssue, verifyLevels } from "../compaction/verify.js";
 import { type EventSink, reportOf } from "../db/events.js";
@@ -15,7 +17,6 @@ import { listReplica } from "../restore/list-all.js";
 import { fileKey } from "../restore/plan.js";
 import type { Clock } from "./clock.js";
 import type { KeepingEventBody, KeepingWork } from "./events.js";
-import type { LocalCopies } from "./local-copies.js";
 import type { Due, Scheduler } from "./scheduler.js";
 import type { KeepingStatus } from "./status.js";
 
@@ -47,6 +48,7 @@ export interface KeeperOptions {
   readonly verifyIntervalMs: number;
   readonly image: SnapshotImage;
   readonly locals: LocalCopies;
+  readonly merging: Merging;
   readonly lanes: Lanes;
   readonly scheduler: Scheduler;
   readonly clock: Clock;
@@ -221,8 +223,8 @@ export class Keeper implements DestinationObserver, Due {
   }
 
   async #merge(task: KeepingTask, level: number, files: readonly LTXFileInfo[], timestampMs: number | undefined, signal: AbortSignal): Promise<void> {
-    const { client, clock, events, locals } = this.#options;
-    const outcome = await mergeFiles({ client, level, files, timestampMs, readLocal: locals.read, signal });
+    const { client, clock, events, merging } = this.#options;
+    const outcome = await mergeFiles({ client, level, files, timestampMs, merging, signal });
     switch (outcome.status) {
       case "written": {
         const { file } = outcome;

@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { LocalCopies } from "../compaction/local-copies.js";
 import type { DB } from "../db/db.js";
 import { type DBPhase, EventSink, reportOf } from "../db/events.js";
 import type { DBContract, Member } from "../db/membership.js";
@@ -8,7 +9,6 @@ import { retryDelayMs } from "../replica/retry-delay.js";
 import type { Clock } from "./clock.js";
 import { KEEPING_EVENT_LEVELS, type KeepingEventBody } from "./events.js";
 import { Keeper, type Lanes } from "./keeper.js";
-import { LocalCopies } from "./local-copies.js";
 import type { ResolvedStoreOptions } from "./options.js";
 import type { Due, Scheduler } from "./scheduler.js";
 import type { StoreDatabaseStatus } from "./status.js";
@@ -53,7 +53,7 @@ export class StoreDatabase implements Due {
       shutdownTimeoutMs: store.shutdownTimeoutMs,
       observer: { listed: (files) => this.#keeper.listed(files), stored: (file) => this.#keeper.stored(file), ended: () => this.#keeper.ended() },
     });
-    const { client, count, metaPath } = this.#member;
+    const { client, count, merging, metaPath } = this.#member;
     this.#events = new EventSink<KeepingEventBody>({ subject: { db: db.path }, onEvent: store.onEvent, logger: store.logger, count }, KEEPING_EVENT_LEVELS);
     this.#keeper = new Keeper({
       client,
@@ -61,6 +61,7 @@ export class StoreDatabase implements Due {
       verifyIntervalMs: store.verifyIntervalMs,
       image: { databaseBytes: () => this.#readableBytes(), take: async (signal) => (await db.snapshot({ signal })).file },
       locals: new LocalCopies(metaPath),
+      merging,
       lanes,
       scheduler,
       clock,

@@ -1,7 +1,8 @@
 import type { EngineEvent, EngineHost, EngineSettings } from "../db/protocol.js";
 import type { SQLiteDriver } from "../sqlite/driver.js";
 import { createInlineHost } from "./inline-host.js";
-import { createWorkerHost, findWorkerEntry } from "./worker-host.js";
+import { findWorkerEntry } from "./shared-worker.js";
+import { createWorkerHost } from "./worker-host.js";
 
 export interface EngineHostInit {
   readonly kind: "worker" | "inline";

@@ -3,10 +3,11 @@
  */
 import { parentPort } from "node:worker_threads";
 import { Engine } from "../db/engine/engine.js";
-import type { EngineOp, EngineRequests } from "../db/protocol.js";
+import type { EngineRequests } from "../db/protocol.js";
 import { driverFromSpec } from "../sqlite/resolve.js";
 import { toPlainError } from "./host-error.js";
-import type { FromWorker, ToWorker } from "./messages.js";
+import { HostedMerge } from "./hosted-merge.js";
+import type { FromWorker, Op, Requests, ToWorker } from "./messages.js";
 
 /** Longest wait for a barrier's lock: the application is on another thread, and its transactions are short beside this. */
 const BARRIER_PATIENCE_MS = 20;
@@ -15,11 +16,11 @@ if (parentPort === null) throw new Error("this file is the entry of a worker thr
 const port = parentPort;
 
 interface Hosted {
-  readonly engine: Engine;
+  readonly work: Engine | HostedMerge;
   readonly running: Map<number, AbortController>;
 }
 
-const engines = new Map<number, Hosted>();
+const seats = new Map<number, Hosted>();
 /** Why an engine could not be made; every request to it gets this. */
 const broken = new Map<number, unknown>();
 
@@ -27,53 +28,80 @@ function send(message: FromWorker, transfer: readonly ArrayBuffer[] = []): void 
   port.postMessage(message, transfer);
 }
 
-function create(message: Extract<ToWorker, { type: "create" }>): void {
-  const { engine: id, settings, driver } = message;
+function createEngine({ seat, settings, driver }: Extract<ToWorker, { type: "engine" }>): void {
   try {
-    const engine = new Engine({
+    const work = new Engine({
       settings,
       driver: driverFromSpec(driver),
-      emit: (event) => send({ type: "event", engine: id, event }),
+      emit: (event) => send({ type: "event", seat, event }),
       barrierPatienceMs: BARRIER_PATIENCE_MS,
     });
-    engines.set(id, { engine, running: new Map() });
+    seats.set(seat, { work, running: new Map() });
   } catch (error) {
-    broken.set(id, error);
+    broken.set(seat, error);
   }
 }
 
-async function answer(message: Extract<ToWorker, { type: "request" }>): Promise<void> {
-  const { engine: id, request, op, params } = message;
-  const hosted = engines.get(id);
+function createMerge({ seat, settings }: Extract<ToWorker, { type: "merge" }>): void {
+  const work = new HostedMerge(settings, (want) => send({ type: "want", seat, want }, [want.buffer.buffer]));
+  seats.set(seat, { work, running: new Map() });
+}
+
+async function answer({ seat, request, op, params }: Extract<ToWorker, { type: "request" }>): Promise<void> {
+  const hosted = seats.get(seat);
   const controller = new AbortController();
   hosted?.running.set(request, controller);
   try {
-    if (hosted === undefined) throw broken.get(id) ?? new Error("no such engine");
-    // `as`: the sender's request() has typed the parameters by the operation.
-    const value = await hosted.engine.request(op, params as EngineRequests[typeof op]["params"], controller.signal);
-    send({ type: "answer", engine: id, request, value }, buffersOf(value));
+    if (hosted === undefined) throw broken.get(seat) ?? new Error("nobody has this seat");
+    const value = await perform(hosted.work, op, params, controller.signal);
+    send({ type: "answer", seat, request, value }, buffersOf(value));
   } catch (error) {
-    send({ type: "error", engine: id, request, error: toPlainError(error) });
+    send({ type: "error", seat, request, error: toPlainError(error) });
   } finally {
     hosted?.running.delete(request);
   }
 }
 
+async function perform(work: Engine | HostedMerge, op: Op, params: unknown, signal: AbortSignal): Promise<Requests[Op]["result"]> {
+  if (op === "mergeNext" || op === "mergeVerify") {
+    if (work instanceof HostedMerge) return work.request(op, signal);
+  } else if (work instanceof Engine) {
+    // `as`: the sender's request() has typed the parameters by the operation.
+    return work.request(op, params as EngineRequests[typeof op]["params"], signal);
+  }
+  throw new Error(`${op} is not for this seat`);
+}
+
+function supply({ seat, want, buffer }: Extract<ToWorker, { type: "supply" }>): void {
+  const work = seats.get(seat)?.work;
+  if (work instanceof HostedMerge) work.supply(want, buffer);
+}
+
+function forget({ seat }: Extract<ToWorker, { type: "forget" }>): void {
+  const work = seats.get(seat)?.work;
+  if (work instanceof HostedMerge) work.end();
+  seats.delete(seat);
+  broken.delete(seat);
+}
+
 /** What an answer need not be copied for: the bytes are the receiver's. */
-function buffersOf(value: EngineRequests[EngineOp]["result"]): readonly ArrayBuffer[] {
+function buffersOf(value: Requests[Op]["result"]): readonly ArrayBuffer[] {
   return value !== undefined && "chunk" in value && value.chunk !== undefined ? [value.chunk.buffer] : [];
 }
 
 port.on("message", (message: ToWorker) => {
   switch (message.type) {
-    case "create":
-      return create(message);
+    case "engine":
+      return createEngine(message);
+    case "merge":
+      return createMerge(message);
     case "request":
       return void answer(message);
     case "cancel":
-      return engines.get(message.engine)?.running.get(message.request)?.abort();
+      return seats.get(message.seat)?.running.get(message.request)?.abort();
+    case "supply":
+      return supply(message);
     case "forget":
-      engines.delete(message.engine);
-      broken.delete(message.engine);
+      return forget(message);
   }
 });

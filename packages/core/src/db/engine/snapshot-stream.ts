@@ -1,4 +1,5 @@
 import { LTXEncoder, lockPage, type TXID } from "@ls/ltx";
+import { concatBytes } from "../../concat-bytes.js";
 import type { ReadMark } from "../../sqlite/read-mark.js";
 import { WAL_HEADER_SIZE } from "../../wal/header.js";
 import { everyPage } from "./page-run.js";
@@ -51,7 +52,7 @@ export class SnapshotStream {
     }
     if (this.#next > commit) parts.push(this.#encoder.finish());
     this.#lastRead = performance.now();
-    return concat(parts);
+    return concatBytes(parts);
   }
 
   /** Lets the view go. Idempotent. */
@@ -70,16 +71,4 @@ export class SnapshotStream {
     this.#next += count;
     return this.#encoder.encodeBatch(this.#pgnos, chosen, this.#offsets);
   }
-}
-
-function concat(parts: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
-  const [only] = parts;
-  if (parts.length === 1 && only !== undefined) return only;
-  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

@@ -2,11 +2,11 @@ import { statSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { formatLTXFilename } from "@ls/ltx";
-import type { ReadLocal } from "../compaction/merge-source.js";
 import { L0_LEVEL } from "../levels.js";
 import type { LTXFileInfo, LTXFileRef } from "../replica-client.js";
 import type { FileRange } from "../restore/fetch.js";
 import { fileSystemError, systemErrorCode } from "../system-error.js";
+import type { ReadLocal } from "./merge-source.js";
 
 /**
  * Level-0 files that still lie beside the database. They may vanish at any moment, and are only taken for the destination's file while they have its

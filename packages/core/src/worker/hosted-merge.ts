@@ -1,0 +1,87 @@
+import { LocalCopies } from "../compaction/local-copies.js";
+import type { FetchRange } from "../compaction/merge-source.js";
+import { DirectMerging } from "../compaction/merging.js";
+import { concatBytes } from "../concat-bytes.js";
+import type { MergeOp, MergeRequests, MergeSettings, Want } from "./messages.js";
+
+/** Bytes that one answer has at least, unless the file ends: worth a message between threads. It has one batch more at most. */
+const CHUNK_BYTES = 256 * 1024;
+
+interface Waiting {
+  readonly resolve: (buffer: Uint8Array<ArrayBuffer>) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/** One merge in the worker. It reads ahead by what its sources hold, and no further than it is asked for. */
+export class HostedMerge {
+  readonly #settings: MergeSettings;
+  readonly #post: (want: Want) => void;
+  readonly #merging: DirectMerging;
+  readonly #ended = new AbortController();
+  readonly #waiting = new Map<number, Waiting>();
+  #chunks: AsyncGenerator<Uint8Array<ArrayBuffer>> | undefined;
+  #nextWant = 1;
+
+  constructor(settings: MergeSettings, post: (want: Want) => void) {
+    this.#settings = settings;
+    this.#post = post;
+    this.#merging = new DirectMerging(settings.metaPath === undefined ? undefined : new LocalCopies(settings.metaPath).read);
+  }
+
+  /** `signal` ends the whole merge. */
+  async request(op: MergeOp, signal: AbortSignal): Promise<MergeRequests[MergeOp]["result"]> {
+    const onAbort = (): void => this.end();
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      return op === "mergeNext" ? { chunk: await this.#next() } : { summary: await this.#verify() };
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /** Answers a want. */
+  supply(id: number, buffer: Uint8Array<ArrayBuffer> | undefined): void {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (buffer !== undefined) waiting?.resolve(buffer);
+    else waiting?.reject(new Error("a range could not be fetched"));
+  }
+
+  /** Gives up; idempotent. */
+  end(): void {
+    this.#ended.abort();
+    for (const { reject } of this.#waiting.values()) reject(this.#ended.signal.reason);
+    this.#waiting.clear();
+    // It ends by itself when it is running, and then with the failure that the request under way is answered with.
+    this.#chunks?.return(undefined).catch(() => {});
+  }
+
+  async #next(): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const { files, timestampMs, metaPath } = this.#settings;
+    this.#chunks ??= this.#merging.merge({ files, timestampMs, withLocalCopies: metaPath !== undefined }, this.#fetch, this.#ended.signal);
+    const parts: Uint8Array<ArrayBuffer>[] = [];
+    let size = 0;
+    while (size < CHUNK_BYTES) {
+      const { value, done } = await this.#chunks.next();
+      if (done === true) break;
+      parts.push(value);
+      size += value.length;
+    }
+    return size === 0 ? undefined : concatBytes(parts);
+  }
+
+  async #verify(): Promise<MergeRequests["mergeVerify"]["result"]["summary"]> {
+    const [file] = this.#settings.files;
+    if (file === undefined) throw new RangeError("nothing to verify");
+    return this.#merging.verify(file, this.#fetch, this.#ended.signal);
+  }
+
+  readonly #fetch: FetchRange = (range, buffer, signal) => {
+    const id = this.#nextWant++;
+    return new Promise((resolve, reject) => {
+      signal.throwIfAborted();
+      this.#waiting.set(id, { resolve, reject });
+      this.#post({ id, file: this.#settings.files.indexOf(range.file), offset: range.offset, size: range.size, buffer });
+    });
+  };
+}

@@ -1,0 +1,18 @@
+import { LocalCopies } from "../compaction/local-copies.js";
+import { DirectMerging, type Merging } from "../compaction/merging.js";
+import { findWorkerEntry } from "./shared-worker.js";
+import { WorkerMerging } from "./worker-merging.js";
+
+export interface MergingInit {
+  readonly kind: "worker" | "inline";
+  /** The database's meta directory. */
+  readonly metaPath: string;
+  /** The worker's entry, where it is not beside this code. */
+  readonly workerURL: URL | undefined;
+}
+
+/** Where merges of a database's destination are computed: beside its engine, or on this thread where there is no worker. */
+export function createMerging({ kind, metaPath, workerURL }: MergingInit): Merging {
+  const entry = kind === "worker" ? findWorkerEntry(workerURL) : undefined;
+  return entry === undefined ? new DirectMerging(new LocalCopies(metaPath).read) : new WorkerMerging(entry, metaPath);
+}

@@ -1,0 +1,158 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { formatLTXFilename, LTXEncoder } from "@ls/ltx";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { HISTORY_START, LTXHistory } from "../../../testkit/src/ltx-history.js";
+import { MemoryClient } from "../../../testkit/src/memory-client.js";
+import { Random, seedOf } from "../../../testkit/src/random.js";
+import { LocalCopies } from "../src/compaction/local-copies.js";
+import type { FetchRange } from "../src/compaction/merge-source.js";
+import { DirectMerging, type MergeJob } from "../src/compaction/merging.js";
+import { LSError } from "../src/errors.js";
+import type { LTXFileInfo } from "../src/replica-client.js";
+import { fillRange } from "../src/restore/fetch.js";
+import { WorkerSeat } from "../src/worker/shared-worker.js";
+import { WorkerMerging } from "../src/worker/worker-merging.js";
+
+const seed = seedOf(Date.now() >>> 0);
+const WORKER = new URL("./source-worker.mjs", import.meta.url);
+const PAGE_SIZE = 4096;
+
+let metaPath = "";
+let seat: WorkerSeat | undefined;
+beforeAll(() => {
+  metaPath = mkdtempSync(join(tmpdir(), "ls-merging-"));
+  seat = new WorkerSeat(WORKER, { received: () => {}, died: () => {} });
+});
+afterAll(async () => {
+  await seat?.leave();
+  rmSync(metaPath, { recursive: true, force: true });
+});
+
+const never: FetchRange = () => Promise.reject(new Error("nothing is to be fetched"));
+const signal = (): AbortSignal => new AbortController().signal;
+
+function fetchFrom(memory: MemoryClient, fetched: (bytes: number) => void = () => {}): FetchRange {
+  return async (range, buffer, abort) => {
+    await fillRange(memory, range, buffer, abort);
+    fetched(range.size);
+    return buffer;
+  };
+}
+
+async function collect(source: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of source) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+async function listed(memory: MemoryClient): Promise<LTXFileInfo[]> {
+  const files: LTXFileInfo[] = [];
+  for await (const file of memory.ltxFiles(0)) files.push(file);
+  return files;
+}
+
+/** Two cuts of the whole database, pages of which do not compress. */
+async function large(pages: number): Promise<{ readonly memory: MemoryClient; readonly job: MergeJob }> {
+  const random = new Random(seed);
+  const memory = new MemoryClient();
+  for (const txid of [1n, 2n]) {
+    const encoder = new LTXEncoder({ pageSize: PAGE_SIZE, commit: pages, minTXID: txid, maxTXID: txid, timestampMs: HISTORY_START });
+    const parts: Uint8Array[] = [];
+    for (let pgno = 1; pgno <= pages; pgno++) {
+      encoder.input.set(random.bytes(PAGE_SIZE));
+      parts.push(encoder.encodeBatch(Uint32Array.of(pgno), 1, Uint32Array.of(0)).slice());
+    }
+    parts.push(encoder.finish());
+    memory.put({ level: 0, minTXID: txid, maxTXID: txid }, Buffer.concat(parts));
+    encoder.dispose();
+  }
+  return { memory, job: { files: await listed(memory), withLocalCopies: false } };
+}
+
+test(`local copies never pass through the calling thread (seed ${seed})`, async () => {
+  const history = new LTXHistory(new Random(seed), { transactions: 30, maxPages: 60 });
+  const memory = new MemoryClient();
+  await history.putAll(memory, history.rawRefs());
+  const files = await listed(memory);
+  const directory = join(metaPath, "ltx", "0");
+  mkdirSync(directory, { recursive: true });
+  for (const file of files) writeFileSync(join(directory, formatLTXFilename(file.minTXID, file.maxTXID)), memory.peek(file) ?? "");
+  const job: MergeJob = { files, withLocalCopies: true };
+  const merged = await collect(new WorkerMerging(WORKER, metaPath).merge(job, never, signal()));
+  expect(merged.equals(await collect(new DirectMerging(new LocalCopies(metaPath).read).merge(job, never, signal())))).toBe(true);
+
+  // One copy is gone: only that file is fetched.
+  rmSync(join(directory, formatLTXFilename(7n, 7n)));
+  let fetched = 0;
+  const again = await collect(
+    new WorkerMerging(WORKER, metaPath).merge(
+      job,
+      fetchFrom(memory, (bytes) => {
+        fetched += bytes;
+      }),
+      signal(),
+    ),
+  );
+  expect(again.equals(merged)).toBe(true);
+  expect(fetched).toBe(files[6]?.size);
+});
+
+test("while nobody asks for more, nothing more is fetched", async () => {
+  const { memory, job } = await large(4096);
+  let fetched = 0;
+  const fetch = fetchFrom(memory, (bytes) => {
+    fetched += bytes;
+  });
+  const chunks = new WorkerMerging(WORKER, metaPath).merge(job, fetch, signal())[Symbol.asyncIterator]();
+  let received = (await chunks.next()).value?.length ?? 0;
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  // Of each of the two files what is being read and one range ahead, of 1 MiB each.
+  expect(fetched).toBeLessThanOrEqual(received * 2 + 4 * 1024 * 1024);
+  for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) received += next.value.length;
+  expect(received).toBeGreaterThan(4096 * PAGE_SIZE);
+  expect(fetched).toBe(job.files.reduce((sum, file) => sum + file.size, 0));
+});
+
+test("who stops reading, or aborts, leaves nothing running", async () => {
+  const { memory, job } = await large(2048);
+  let running = 0;
+  const counted: FetchRange = async (range, buffer, abort) => {
+    running++;
+    try {
+      return await fetchFrom(memory)(range, buffer, abort);
+    } finally {
+      running--;
+    }
+  };
+  for await (const chunk of new WorkerMerging(WORKER, metaPath).merge(job, counted, signal())) {
+    expect(chunk.length).toBeGreaterThan(100);
+    break;
+  }
+  expect(running).toBe(0);
+
+  const abort = new AbortController();
+  const reason = new Error("enough");
+  const hanging: FetchRange = (_range, _buffer, ended) =>
+    new Promise((_, reject) => {
+      running++;
+      ended.addEventListener("abort", () => {
+        running--;
+        reject(ended.reason);
+      });
+      setTimeout(() => abort.abort(reason), 20);
+    });
+  await expect(collect(new WorkerMerging(WORKER, metaPath).merge(job, hanging, abort.signal))).rejects.toBe(reason);
+  expect(running).toBe(0);
+});
+
+test("what a fetch fails with comes out as it is", async () => {
+  const { job } = await large(16);
+  const denied = new LSError("LS_STORAGE_DENIED", "no");
+  const merging = new WorkerMerging(WORKER, metaPath);
+  await expect(collect(merging.merge(job, () => Promise.reject(denied), signal()))).rejects.toBe(denied);
+  const [file] = job.files;
+  if (file === undefined) throw new Error("no file");
+  await expect(merging.verify(file, () => Promise.reject(denied), signal())).rejects.toBe(denied);
+});
