@@ -65,6 +65,19 @@ function copy16(to: usize, from: usize): void {
   v128.store(to, v128.load(from));
 }
 
+/** Copies up to `end`, 32 bytes at a time: few runs are longer, so the loop is seldom guessed wrong. The source may begin 16 bytes before the target or earlier. */
+// @ts-ignore: AssemblyScript decorator
+@inline
+function copyWide(to: usize, from: usize, end: usize): void {
+  copy16(to, from);
+  copy16(to + 16, from + 16);
+  while ((to += 32) < end) {
+    from += 32;
+    copy16(to, from);
+    copy16(to + 16, from + 16);
+  }
+}
+
 /** Writes what a length field of 15 leaves over; returns where the next byte goes. */
 // @ts-ignore: AssemblyScript decorator
 @inline
@@ -204,15 +217,10 @@ function decompressBlock(from: usize, length: u32, to: usize, capacity: u32): i3
       } while (more == 255);
     }
     if (literals > <u32>(outputEnd - out) || literals > <u32>(inputEnd - position)) return -1;
-    let copyTo = out;
-    let copyFrom = position;
+    let target = out;
     out += literals;
+    copyWide(target, position, out);
     position += literals;
-    copy16(copyTo, copyFrom);
-    while ((copyTo += 16) < out) {
-      copyFrom += 16;
-      copy16(copyTo, copyFrom);
-    }
     if (position == inputEnd) return <i32>(out - to);
     if (<u32>(inputEnd - position) < 2) return -1;
     const distance = <u32>load<u16>(position);
@@ -228,30 +236,26 @@ function decompressBlock(from: usize, length: u32, to: usize, capacity: u32): i3
     }
     matchLength += <u32>MIN_MATCH;
     if (distance == 0 || distance > <u32>(out - to) || matchLength > <u32>(outputEnd - out)) return -1;
-    copyTo = out;
-    copyFrom = out - distance;
+    target = out;
+    let match = out - distance;
     out += matchLength;
     if (distance >= 16) {
-      copy16(copyTo, copyFrom);
-      while ((copyTo += 16) < out) {
-        copyFrom += 16;
-        copy16(copyTo, copyFrom);
-      }
+      copyWide(target, match, out);
     } else if (distance >= 8) {
-      store<u64>(copyTo, load<u64>(copyFrom));
-      while ((copyTo += 8) < out) {
-        copyFrom += 8;
-        store<u64>(copyTo, load<u64>(copyFrom));
+      store<u64>(target, load<u64>(match));
+      while ((target += 8) < out) {
+        match += 8;
+        store<u64>(target, load<u64>(match));
       }
     } else if (distance == 1) {
-      const pattern = v128.splat<u8>(load<u8>(copyFrom));
-      for (; copyTo < out; copyTo += 16) v128.store(copyTo, pattern);
+      const pattern = v128.splat<u8>(load<u8>(match));
+      for (; target < out; target += 16) v128.store(target, pattern);
     } else {
       // The period is below 8: lay down 8 bytes singly, then go on from a multiple of the period at least 8 back.
-      for (let i: usize = 0; i < 8; i++) store<u8>(copyTo + i, load<u8>(copyFrom + i));
-      copyTo += 8;
-      copyFrom = copyTo - distance * ((7 + distance) / distance);
-      for (; copyTo < out; copyTo += 8, copyFrom += 8) store<u64>(copyTo, load<u64>(copyFrom));
+      for (let i: usize = 0; i < 8; i++) store<u8>(target + i, load<u8>(match + i));
+      target += 8;
+      match = target - distance * ((7 + distance) / distance);
+      for (; target < out; target += 8, match += 8) store<u64>(target, load<u64>(match));
     }
   }
   return -1;
