@@ -2,7 +2,7 @@ import { appendFileSync, mkdtempSync, renameSync, rmSync, truncateSync, utimesSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
-import { type FilesStamp, sameFiles, sameState, stampFiles } from "./files-stamp.js";
+import { type FilesStamp, isFine, sameFiles, sameState, stampFiles } from "./files-stamp.js";
 
 const directory = mkdtempSync(join(tmpdir(), "ls-stamp-"));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -49,6 +49,17 @@ describe("what a stamp shows", () => {
     change();
     const after = look();
     expect({ files: sameFiles(before, after), state: sameState(before, after) }).toEqual(expected);
+  });
+
+  it("is of use only where the file system keeps fine times", () => {
+    const { database, wal: frames } = look();
+    if (database === undefined || frames === undefined) throw new Error("both files are there");
+    const coarse = { ...database, ctimeNs: 1_700_000_000_000_000_000n };
+    expect(isFine({ database, wal: frames })).toBe(true);
+    expect(isFine({ database: coarse, wal: frames })).toBe(false);
+    expect(isFine({ database, wal: { ...frames, ctimeNs: 1_700_000_000_123_000_000n } })).toBe(false);
+    expect(isFine({ database: coarse, wal: undefined })).toBe(false);
+    expect(isFine({ database: undefined, wal: undefined })).toBe(false);
   });
 
   it("an empty WAL is as good as none", () => {

@@ -30,6 +30,17 @@ function stampFile(path: string): FileStamp | undefined {
   return { dev, ino, size, mtimeNs, ctimeNs };
 }
 
+/** A part of a second that file systems with times in whole seconds, or in milliseconds, never keep, ns. */
+const FINE_NS = 1_000_000n;
+
+/**
+ * Whether the file system keeps times finely enough for {@link sameFiles}: some keep whole seconds (FAT, HFS+, old ext4), and two writes in one of
+ * them look the same. The time of the last change of status is the system's own; any other may have been set by hand.
+ */
+export function isFine({ database, wal }: FilesStamp): boolean {
+  return database !== undefined && database.ctimeNs % FINE_NS !== 0n && (wal === undefined || wal.ctimeNs % FINE_NS !== 0n);
+}
+
 /** Whether nothing was written between two looks that lie further apart than a file's time is fine (a clock tick, 10 ms at most). */
 export function sameFiles(a: FilesStamp, b: FilesStamp): boolean {
   return sameStamp(a.database, b.database) && sameStamp(a.wal, b.wal);

@@ -8,7 +8,7 @@ import type { LocalHold } from "../local-hold.js";
 import type { Slicer } from "../slicer.js";
 import type { DatabaseWatch } from "../watch.js";
 import { IdleTime } from "./awake.js";
-import { type FilesStamp, sameFiles, sameState, stampFiles } from "./files-stamp.js";
+import { type FilesStamp, isFine, sameFiles, sameState, stampFiles } from "./files-stamp.js";
 import { decideRest, type RestDecision } from "./rest-decision.js";
 import { addSleeper, removeSleeper, type Sleeper } from "./sleepers.js";
 
@@ -61,7 +61,8 @@ export class Rest {
 
   constructor(parts: RestParts) {
     this.#parts = parts;
-    this.#idle = new IdleTime(parts.settings.restAfterMs);
+    // Windows brings a file's times up to date only when whoever writes to it closes it.
+    this.#idle = new IdleTime(process.platform === "win32" ? 0 : parts.settings.restAfterMs);
   }
 
   get resting(): boolean {
@@ -122,7 +123,7 @@ export class Rest {
     this.#blockedUntil = performance.now() + RETRY_MS;
     attached.checkIdentity();
     // Order matters: the looks at the WAL lie between two equal stamps, so nothing was written while they were taken.
-    if (stamp === undefined || !sameFiles(stamp, this.#stamp()) || !attached.isFolded() || !sameFiles(stamp, this.#stamp())) {
+    if (stamp === undefined || !isFine(stamp) || !sameFiles(stamp, this.#stamp()) || !attached.isFolded() || !sameFiles(stamp, this.#stamp())) {
       loop.peek(performance.now());
       return;
     }
