@@ -4,6 +4,7 @@ import { type DatabaseModel, firstDifference, integrityProblem } from "@ls/testk
 /** States of one replica that are known page by page. */
 export interface KnownReplica {
   readonly name: string;
+  /** Directory or URL. */
   readonly replicaPath: string;
   readonly models: ReadonlyMap<bigint, DatabaseModel>;
 }

@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type DatabaseModel, modelOfLive, Random, Replicator, Writer } from "@ls/testkit";
+import { besideDatabases, type Destination } from "./destination.js";
 import type { KnownReplica } from "./judge.js";
 import type { DatabasePlan } from "./matrix.js";
 
@@ -11,19 +12,23 @@ const NEVER_BY_ITSELF = { syncIntervalMs: 3_600_000 };
  * We replicate databases that the writer zoo writes (from a process of our own, worker and inline host by turns); at each
  * cut the writer rests, `sync()` returns the TXID, and the state is kept as a model under it.
  */
-export async function replicateByUs(directory: string, plans: readonly DatabasePlan[]): Promise<KnownReplica[]> {
+export async function replicateByUs(
+  directory: string,
+  plans: readonly DatabasePlan[],
+  destination: Destination = besideDatabases(directory),
+): Promise<KnownReplica[]> {
   const replicas: KnownReplica[] = [];
   for (const [i, plan] of plans.entries()) {
     const home = join(directory, plan.name);
     mkdirSync(home, { recursive: true });
-    replicas.push(await replicateOne(home, plan, i % 2 === 0 ? "worker" : "inline"));
+    replicas.push(await replicateOne(home, plan, destination, i % 2 === 0 ? "worker" : "inline"));
   }
   return replicas;
 }
 
-async function replicateOne(home: string, plan: DatabasePlan, host: "worker" | "inline"): Promise<KnownReplica> {
+async function replicateOne(home: string, plan: DatabasePlan, destination: Destination, host: "worker" | "inline"): Promise<KnownReplica> {
   const path = join(home, "a.db");
-  const replicaPath = join(home, "replica");
+  const replicaPath = destination.place(plan.name);
   const random = new Random(plan.seed);
   await using writer = await Writer.start({
     path,
@@ -33,7 +38,13 @@ async function replicateOne(home: string, plan: DatabasePlan, host: "worker" | "
     pageSize: plan.pageSize,
   });
   await writer.step(1);
-  await using replicator = new Replicator({ path, replicaPath, replica: NEVER_BY_ITSELF, db: { host, minCheckpointPages: plan.minCheckpointPages } });
+  await using replicator = new Replicator({
+    path,
+    replicaPath,
+    replica: NEVER_BY_ITSELF,
+    db: { host, minCheckpointPages: plan.minCheckpointPages },
+    env: destination.ourEnv,
+  });
   await replicator.open();
   const models = new Map<bigint, DatabaseModel>();
   for (let cut = 0; cut < plan.cuts; cut++) {

@@ -1,19 +1,23 @@
 import "@ls/backend-file";
-import { pathToFileURL } from "node:url";
+import "@ls/backend-s3";
 import { restore } from "@ls/core/restore";
-import { upstreamRestore } from "@ls/testkit";
+import { replicaURL, upstreamRestore } from "@ls/testkit";
+import type { Destination } from "./destination.js";
 import type { RestoreOne } from "./judge.js";
 
 /** Restores by upstream's command. */
-export function byUpstream(binary: string): RestoreOne {
+export function byUpstream(binary: string, destination?: Destination): RestoreOne {
   return async (replicaPath, outputPath, txid) => {
-    const { exitCode, stderr } = await upstreamRestore(binary, replicaPath, outputPath, { txid });
+    const { exitCode, stderr } = await upstreamRestore(binary, destination?.forUpstream(replicaPath) ?? replicaPath, outputPath, {
+      txid,
+      env: destination?.upstreamEnv ?? {},
+    });
     return exitCode === 0 ? undefined : stderr.trim();
   };
 }
 
 /** Restores by `@ls/core/restore`; the integrity check is the judge's. */
 export const byUs: RestoreOne = async (replicaPath, outputPath, txid) => {
-  const result = await restore(pathToFileURL(replicaPath).href, { outputPath, txid, integrityCheck: "none" });
+  const result = await restore(replicaURL(replicaPath), { outputPath, txid, integrityCheck: "none" });
   return result.txid === txid ? undefined : `asked for TXID ${txid}, the result says ${result.txid}`;
 };

@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type DatabaseModel, modelOfLive, Random, UpstreamDaemon, type UpstreamSettings, Writer } from "@ls/testkit";
+import { besideDatabases, type Destination } from "./destination.js";
 import type { KnownReplica } from "./judge.js";
 import type { DatabasePlan } from "./matrix.js";
 
@@ -15,10 +16,11 @@ export async function replicateByUpstream(
   directory: string,
   plans: readonly DatabasePlan[],
   settings: UpstreamSettings = {},
+  destination: Destination = besideDatabases(directory),
 ): Promise<KnownReplica[]> {
   const databases = plans.map((plan) => {
     mkdirSync(join(directory, plan.name), { recursive: true });
-    return { plan, path: join(directory, plan.name, "a.db"), replicaPath: join(directory, plan.name, "replica") };
+    return { plan, path: join(directory, plan.name, "a.db"), replicaPath: destination.place(plan.name) };
   });
   const replicas: KnownReplica[] = [];
   for (const { plan, path } of databases) {
@@ -35,8 +37,8 @@ export async function replicateByUpstream(
   await using daemon = await UpstreamDaemon.start(
     binary,
     join(directory, "u"),
-    databases.map(({ plan, path, replicaPath }) => ({ path, replicaPath, minCheckpointPages: plan.minCheckpointPages })),
-    settings,
+    databases.map(({ plan, path, replicaPath }) => ({ path, replicaPath: destination.forUpstream(replicaPath), minCheckpointPages: plan.minCheckpointPages })),
+    { ...settings, env: { ...destination.upstreamEnv, ...settings.env } },
   );
   for (const { plan, path, replicaPath } of databases) {
     await using writer = await Writer.start({ path, seed: plan.seed + 1, workload: plan.workload, checkpoints: plan.applicationCheckpoints });

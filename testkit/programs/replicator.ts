@@ -1,10 +1,11 @@
 import "@ls/backend-file";
-import { pathToFileURL } from "node:url";
+import "@ls/backend-s3";
 import { DB, fromURL, Replica } from "@ls/core";
 import { FaultStore } from "../src/fault-store.js";
+import { replicaURL } from "../src/replica-url.js";
 import { send, serve } from "./serve.js";
 
-/** `@ls/core` in a process of its own: one database, one directory as its destination, commands over IPC. */
+/** `@ls/core` in a process of its own: one database, one destination, commands over IPC. */
 interface Settings {
   readonly path: string;
   readonly replicaPath: string;
@@ -14,7 +15,7 @@ interface Settings {
 }
 
 const settings = JSON.parse(process.argv[2] ?? "{}") as Settings; // `as`: made by src/replicator.ts
-const client = new FaultStore(fromURL(pathToFileURL(settings.replicaPath).href));
+const client = new FaultStore(fromURL(replicaURL(settings.replicaPath)));
 if (settings.hangUploads) client.arm({ operation: "write", fault: { kind: "hang" } });
 const db = new DB(settings.path, {
   ...settings.db,

@@ -10,6 +10,7 @@ export { contentHash, type DatabaseModel, firstDifference, integrityProblem, mod
 export { cleanEnv, findUpstream, PEERS_COMMAND, upstreamOrSkip } from "./peers.js";
 export { readPhases } from "./phase.js";
 export { Random, seedOf, withSeed } from "./random.js";
+export { replicaURL } from "./replica-url.js";
 export { Replicator, type ReplicatorOptions, type ReplicatorPhase, type SyncStatus } from "./replicator.js";
 export { type Operation, RequestCounter } from "./request-counter.js";
 export * from "./servers/index.js";

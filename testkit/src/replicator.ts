@@ -16,7 +16,7 @@ export type ReplicatorPhase =
 
 export interface ReplicatorOptions {
   readonly path: string;
-  /** Directory of the replica (served by `@ls/backend-file`). */
+  /** Directory or URL of the replica (`file:` and `s3:`). */
   readonly replicaPath: string;
   /** Passed to `new DB`, beside `replica`; structured-cloneable. */
   readonly db?: Readonly<Record<string, unknown>>;
@@ -28,6 +28,8 @@ export interface ReplicatorOptions {
   readonly killAt?: { readonly phase: ReplicatorPhase; readonly nth: number };
   /** Every upload hangs: staged files pile up. Default false. */
   readonly hangUploads?: boolean;
+  /** More environment variables, such as credentials. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Another node binary. */
   readonly execPath?: string;
   /** As a user who owns nothing of others: see `ChildOptions`. */
@@ -42,7 +44,7 @@ export interface SyncStatus {
   readonly inSync: boolean;
 }
 
-/** `@ls/core` at work in a process of its own, from the built packages, with the file backend. */
+/** `@ls/core` at work in a process of its own, from the built packages. */
 export class Replicator implements AsyncDisposable {
   readonly child: Child;
 
@@ -62,12 +64,13 @@ export class Replicator implements AsyncDisposable {
       ...(phased ? { execArgv: ["--import", programPath("phases")] } : {}),
       env: phased
         ? {
+            ...options.env,
             LS_PHASE_FILE: options.phasePath,
             LS_PHASE_REPLICA: options.replicaPath,
             LS_PHASE_DATABASE: options.path,
             ...(options.killAt === undefined ? {} : { LS_PHASE_KILL: `${options.killAt.phase}#${options.killAt.nth}` }),
           }
-        : {},
+        : { ...options.env },
       ...(options.execPath === undefined ? {} : { execPath: options.execPath }),
       ...(options.unprivileged === undefined ? {} : { unprivileged: options.unprivileged }),
       ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),

@@ -2,14 +2,14 @@ import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { waitFor, withDeadline } from "./deadline.js";
 import { cleanEnv } from "./peers.js";
+import { replicaURL } from "./replica-url.js";
 
 /** One database of a daemon's configuration; intervals as Go durations (`"100ms"`). */
 export interface UpstreamDatabase {
   readonly path: string;
-  /** Directory of the replica. */
+  /** Directory or URL of the replica. */
   readonly replicaPath: string;
   /** How often it looks by itself. Default `"1h"`: only {@link UpstreamDaemon.sync} makes files. */
   readonly monitorInterval?: string;
@@ -23,6 +23,8 @@ export interface UpstreamSettings {
   readonly snapshotInterval?: string;
   /** How long level 0 files stay after they were compacted. Default `"1h"`. */
   readonly l0Retention?: string;
+  /** Variables for upstream alone, such as credentials. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Default `"debug"`. */
   readonly logLevel?: "debug" | "info";
 }
@@ -81,7 +83,7 @@ export class UpstreamDaemon implements AsyncDisposable {
     rmSync(socket, { force: true });
     const config = join(directory, "litestream.yml");
     writeFileSync(config, configOf(socket, databases, settings));
-    const child = spawn(binary, ["replicate", "-config", config, "-no-expand-env"], { env: cleanEnv(), stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(binary, ["replicate", "-config", config, "-no-expand-env"], { env: cleanEnv(settings.env), stdio: ["ignore", "pipe", "pipe"] });
     const daemon = new UpstreamDaemon(child, socket);
     try {
       await waitFor("the upstream daemon's control socket", START_MS, () => {
@@ -171,32 +173,32 @@ interface ControlAnswer {
   readonly replicated_txid?: number;
 }
 
-/** `litestream restore` of a replica directory into a new file: the newest state, or one TXID or moment. */
+/** `litestream restore` of a replica (directory or URL) into a new file: the newest state, or one TXID or moment. */
 export function upstreamRestore(
   binary: string,
   replicaPath: string,
   outputPath: string,
-  target: { readonly txid?: bigint; readonly timestamp?: Date; readonly timeoutMs?: number } = {},
+  target: { readonly txid?: bigint; readonly timestamp?: Date; readonly timeoutMs?: number; readonly env?: Readonly<Record<string, string>> } = {},
 ): Promise<UpstreamResult> {
   const args = ["restore", "-o", outputPath];
   if (target.txid !== undefined) args.push("-txid", target.txid.toString(16).padStart(16, "0"));
   if (target.timestamp !== undefined) args.push("-timestamp", target.timestamp.toISOString());
-  args.push(pathToFileURL(replicaPath).href);
-  return runUpstream(binary, args, target.timeoutMs);
+  args.push(replicaURL(replicaPath));
+  return runUpstream(binary, args, target.timeoutMs, target.env);
 }
 
 /** All files of a replica directory as upstream lists them, every level. */
 export async function upstreamFiles(binary: string, replicaPath: string): Promise<UpstreamLTXFile[]> {
-  const result = await runUpstream(binary, ["ltx", "-level", "all", "-json", pathToFileURL(replicaPath).href]);
+  const result = await runUpstream(binary, ["ltx", "-level", "all", "-json", replicaURL(replicaPath)]);
   if (result.exitCode !== 0) throw new Error(`litestream ltx failed: ${result.stderr}`);
   // `as`: upstream's documented output; it prints null for an empty list.
   return (JSON.parse(result.stdout) as UpstreamLTXFile[] | null) ?? [];
 }
 
 /** Runs one upstream command to its end; never rejects for a failing exit code. */
-export function runUpstream(binary: string, args: readonly string[], timeoutMs = 120_000): Promise<UpstreamResult> {
+export function runUpstream(binary: string, args: readonly string[], timeoutMs = 120_000, env: Readonly<Record<string, string>> = {}): Promise<UpstreamResult> {
   return new Promise((resolve, reject) => {
-    execFile(binary, [...args], { env: cleanEnv(), timeout: timeoutMs, killSignal: "SIGKILL", maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
+    execFile(binary, [...args], { env: cleanEnv(env), timeout: timeoutMs, killSignal: "SIGKILL", maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
       if (error === null) resolve({ exitCode: 0, stdout, stderr });
       else if (typeof error.code === "number") resolve({ exitCode: error.code, stdout, stderr });
       else reject(new Error(`litestream ${args.join(" ")} did not end by itself: ${error.message}`, { cause: error }));
@@ -222,7 +224,7 @@ function configOf(socket: string, databases: readonly UpstreamDatabase[], settin
       `    monitor-interval: ${db.monitorInterval ?? "1h"}`,
       `    checkpoint-interval: ${db.checkpointInterval ?? "1h"}`,
       `    min-checkpoint-page-count: ${db.minCheckpointPages ?? 1000}`,
-      `    replica: { url: ${JSON.stringify(pathToFileURL(db.replicaPath).href)}, sync-interval: ${db.monitorInterval ?? "1h"} }`,
+      `    replica: { url: ${JSON.stringify(replicaURL(db.replicaPath))}, sync-interval: ${db.monitorInterval ?? "1h"} }`,
     );
   }
   return `${lines.join("\n")}\n`;

@@ -53,7 +53,7 @@ const HOP_BY_HOP = new Set(["connection", "keep-alive", "transfer-encoding", "pr
 
 /**
  * A proxy on a loopback port before an S3 server, that spoils requests by rules and counts them. The first rule that applies strikes. Requests are passed
- * on with the client's own Host header, so signatures stay valid. Written here, since TCP proxies such as toxiproxy cannot answer 503 or tell a listing from an upload,
+ * on with the client's own Host header, so signatures stay valid; as a forward proxy (HTTP_PROXY) it takes any host there. Written here, since TCP proxies such as toxiproxy cannot answer 503 or tell a listing from an upload,
  * and an HTTP one does what they do.
  */
 export class FaultProxy implements AsyncDisposable {
@@ -64,6 +64,7 @@ export class FaultProxy implements AsyncDisposable {
   readonly #agent = new Agent({ keepAlive: true });
   readonly #sockets = new Set<Socket>();
   readonly #counts = new Map<S3Operation, number>();
+  readonly #watchers: ((request: S3Request) => void)[] = [];
   #rules: ArmedRule[] = [];
   #struck = 0;
 
@@ -97,6 +98,11 @@ export class FaultProxy implements AsyncDisposable {
   /** Adds a rule behind those that are armed. */
   arm(rule: ProxyRule): void {
     this.#rules.push({ rule, seen: 0, struck: 0, listings: new Map() });
+  }
+
+  /** Is told of every request before it is passed on or spoiled. */
+  watch(watcher: (request: S3Request) => void): void {
+    this.#watchers.push(watcher);
   }
 
   /** Forgets all rules; requests in a black hole stay there until their connection ends. */
@@ -141,6 +147,7 @@ export class FaultProxy implements AsyncDisposable {
   async #handle(message: IncomingMessage, reply: ServerResponse, socket: Socket): Promise<void> {
     const asked = s3RequestOf(message);
     this.#counts.set(asked.operation, (this.#counts.get(asked.operation) ?? 0) + 1);
+    for (const watcher of this.#watchers) watcher(asked);
     const armed = this.#ruleFor(asked);
     const fault = armed?.rule.fault;
     switch (fault?.kind) {
@@ -168,7 +175,7 @@ export class FaultProxy implements AsyncDisposable {
         break;
       }
     }
-    const answer = await this.#forward(message);
+    const answer = await this.#forward(message, asked.target);
     if (fault?.kind === "stale") {
       const whole = { status: answer.statusCode ?? 502, headers: answer.headers, body: await bodyOf(answer) };
       armed?.listings.set(asked.target, whole);
@@ -189,14 +196,14 @@ export class FaultProxy implements AsyncDisposable {
     return undefined;
   }
 
-  #forward(message: IncomingMessage): Promise<IncomingMessage> {
+  #forward(message: IncomingMessage, path: string): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const onward = request({
         port: this.#targetPort,
         host: "127.0.0.1",
         agent: this.#agent,
         method: message.method,
-        path: message.url,
+        path,
         headers: message.headers,
       });
       onward.once("response", resolve);

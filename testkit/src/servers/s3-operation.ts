@@ -24,7 +24,9 @@ export interface S3Request {
 }
 
 export function s3RequestOf(message: IncomingMessage): S3Request {
-  const { method = "GET", url: target = "/", headers } = message;
+  const { method = "GET", url = "/", headers } = message;
+  // A client that takes us for its forward proxy sends the whole URL.
+  const target = url.replace(/^https?:\/\/[^/]+/i, "");
   return { operation: operationOf(method, new URL(target, "http://h").searchParams), method, target, headers };
 }
 
