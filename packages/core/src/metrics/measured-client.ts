@@ -10,6 +10,7 @@ import type {
   ReplicaClientCapabilities,
   WriteOptions,
 } from "../replica-client.js";
+import { sharePins } from "../restore/pins.js";
 import type { LevelMetrics, Operation, OperationMetrics } from "./metrics.js";
 
 interface Tally {
@@ -26,6 +27,7 @@ export class MeasuredClient implements ReplicaClient {
 
   constructor(inner: ReplicaClient) {
     this.#inner = inner;
+    sharePins(this, inner);
   }
 
   /** The caller's own. */

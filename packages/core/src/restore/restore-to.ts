@@ -4,6 +4,7 @@ import type { LTXFileInfo, ReplicaClient } from "../replica-client.js";
 import { applyPlan, UnusableFile } from "./apply.js";
 import { listReplica } from "./list-all.js";
 import type { PageSink } from "./page-sink.js";
+import { pinFiles } from "./pins.js";
 import { fileKey, planRestore, type RestorePlan, type RestoreTarget } from "./plan.js";
 import { type DamagedFile, planError } from "./plan-error.js";
 import { checkedParallelism, checkedTarget, RESTORE_TO_OPTIONS, type RestoreResult, type RestoreToOptions } from "./restore-options.js";
@@ -15,7 +16,8 @@ const MAX_ATTEMPTS = 32;
  * Restores a database page by page into a sink. Needs no file system and no `node:` module, so it runs in any JavaScript runtime.
  *
  * Every file that is used is read whole and its checksum verified before `sink.end()`. A damaged file is planned around, and named in the
- * result; a file that vanished since it was listed (retention elsewhere) leads to a fresh listing.
+ * result; a file that vanished since it was listed (retention elsewhere) leads to a fresh listing. A `Store` of this process deletes nothing that
+ * is being read.
  * @throws {@link LSError} `LS_NO_SNAPSHOTS` (with `details.reason` `"empty"` only when the destination holds no file at all),
  * `LS_TX_NOT_AVAILABLE`, `LS_LTX_MISSING`, `LS_LTX_CORRUPTED`, each with what is available instead in `details`; errors of the client and of the sink.
  */
@@ -29,6 +31,7 @@ export async function restoreTo(client: ReplicaClient, sink: PageSink, options: 
     signal?.throwIfAborted();
     const plan = await source.next();
     const onBytes = progressReporter(plan, options);
+    const unpin = pinFiles(client, plan.files);
     try {
       const { pageSize, commit } = await applyPlan(client, plan, sink, { parallelism, signal, onBytes });
       await sink.end();
@@ -37,6 +40,8 @@ export async function restoreTo(client: ReplicaClient, sink: PageSink, options: 
       await discard(sink, error);
       if (signal?.aborted === true) throw signal.reason;
       if (attempt === MAX_ATTEMPTS || !source.canLearnFrom(error)) throw error instanceof UnusableFile ? source.corrupted(error) : error;
+    } finally {
+      unpin();
     }
   }
 }

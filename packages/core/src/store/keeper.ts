@@ -24,6 +24,8 @@ import type { KeepingStatus } from "./status.js";
 const RETRY_BASE_MS = 1000;
 /** A destination that lets nothing be deleted is asked again after that. */
 const APPEND_ONLY_RETRY_MS = 60 * 60_000;
+/** What a restore in this process was reading is asked for again after that. */
+const HELD_RETRY_MS = 10_000;
 /** Whether deleted level-0 files are really gone is looked up at most this often. */
 const CHECK_MS = 60 * 60_000;
 
@@ -274,7 +276,7 @@ export class Keeper implements DestinationObserver, Due {
 
   async #delete(of: "l0" | "history", files: readonly LTXFileInfo[], signal: AbortSignal): Promise<void> {
     const { client, clock, events } = this.#options;
-    const { deleted, failures, isAppendOnly } = await deleteFiles(client, files, signal);
+    const { deleted, failures, isAppendOnly, isHeld } = await deleteFiles(client, files, signal);
     for (const file of deleted) this.#inventory?.remove(file);
     if (deleted.length > 0) events.emit({ type: "retention", files: deleted.length, bytes: deleted.reduce((sum, file) => sum + file.size, 0) });
     if (isAppendOnly) {
@@ -288,7 +290,8 @@ export class Keeper implements DestinationObserver, Due {
       throw deletionFailed(failures);
     }
     this.#isAppendOnly = false;
-    this.#memory?.done(of, clock.now());
+    if (isHeld) this.#memory?.holdOff("retention", clock.now() + HELD_RETRY_MS);
+    else this.#memory?.done(of, clock.now());
     if (of === "history" || clock.now() - this.#checkedMs >= CHECK_MS) await this.#checkGone(deleted, signal);
   }
 
