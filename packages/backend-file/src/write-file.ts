@@ -1,12 +1,11 @@
 import { type FileHandle, link, lstat, open, rename, rm, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
-import { fileSystemError, LSError, systemErrorCode } from "@ls/core/backend-kit";
+import { fileSystemError, LSError, nextChunk, systemErrorCode } from "@ls/core/backend-kit";
 import { decodeLTXHeader, LTX_HEADER_SIZE } from "@ls/ltx";
 import { BufferPool } from "./buffer-pool.js";
 import type { Ownership } from "./directory.js";
 import { syncDirectory } from "./directory.js";
 import { tempPathFor } from "./layout.js";
-import { nextOf } from "./source.js";
 
 /** Chunks are gathered to writes of this size: an encoder may give a few bytes at a time. */
 const WRITE_BYTES = 512 * 1024;
@@ -64,7 +63,7 @@ async function fill(
     let exhausted = false;
     try {
       for (;;) {
-        const chunk = await nextOf(source, signal);
+        const chunk = await nextChunk(source, signal);
         if (chunk === undefined) {
           exhausted = true;
           break;
