@@ -34,7 +34,10 @@ export async function* listLevel(listing: Listing): AsyncGenerator<LTXFileInfo, 
         return found === undefined ? undefined : { level: listing.level, minTXID, maxTXID, ...found };
       }),
     );
-    for (const info of infos) if (info !== undefined) yield info;
+    for (const info of infos) {
+      listing.signal?.throwIfAborted();
+      if (info !== undefined) yield info;
+    }
   }
 }
 

@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { isLSError, type LSError, type LSErrorCode, type ListOptions, type LTXFileInfo, type LTXFileRef, type OpenOptions, type ReplicaClient } from "@ls/core/backend-kit";
+import {
+  isLSError,
+  type ListOptions,
+  type LSError,
+  type LSErrorCode,
+  type LTXFileInfo,
+  type LTXFileRef,
+  type OpenOptions,
+  type ReplicaClient,
+} from "@ls/core/backend-kit";
 import { type FileShape, ltxBytes } from "./ltx-file.js";
 import { chunked } from "./sources.js";
 

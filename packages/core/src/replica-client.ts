@@ -77,7 +77,7 @@ export interface WriteOptions extends CallOptions {
  * every other method calls it. Nothing is acquired before the first `next()` of a returned iterable, and leaving the loop
  * early releases it. Failures are {@link LSError}s: a missing file is `LS_LTX_FILE_NOT_FOUND`, refused credentials
  * `LS_STORAGE_DENIED`, anything that may pass by itself `LS_STORAGE_UNAVAILABLE` with `retryable: true`. An error never
- * looks like an empty listing.
+ * looks like an empty listing. A level outside 0 to 9, or TXIDs that are no range, are a `RangeError`. One call's abort never fails another.
  * Callers: call any method at any time and concurrently; abort through `signal`.
  */
 export interface ReplicaClient {
@@ -100,7 +100,8 @@ export interface ReplicaClient {
   openLTXFile(ref: LTXFileRef, options?: OpenOptions): AsyncIterable<Uint8Array>;
   /**
    * Stores one file, all or nothing: when `data` throws or the call is aborted, nothing becomes visible.
-   * `data` starts with the LTX header, whose time becomes the file's `createdAt`. Chunks may have any size, including 0.
+   * `data` starts with the LTX header, whose time becomes the file's `createdAt`; anything else is `LS_LTX_CORRUPTED`. Chunks may have any
+   * size, including 0, and are valid until the next one is asked for. Overwrites, unless `createOnly`.
    * Resolves when the file is durable.
    */
   writeLTXFile(ref: LTXFileRef, data: AsyncIterable<Uint8Array>, options?: WriteOptions): Promise<LTXFileInfo>;
@@ -108,6 +109,6 @@ export interface ReplicaClient {
   deleteLTXFiles(refs: readonly LTXFileRef[], options?: CallOptions): Promise<void>;
   /** Deletes everything below this destination, and nothing else. */
   deleteAll(options?: CallOptions): Promise<void>;
-  /** Releases sockets and handles. Idempotent. */
+  /** Releases sockets and handles. Idempotent. A call after it opens them again, or rejects with `LS_NOT_OPEN`. */
   close(): Promise<void>;
 }

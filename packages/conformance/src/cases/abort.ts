@@ -27,7 +27,11 @@ export const ABORT_CASES: readonly ConformanceCase[] = [
         const bytes = await write(client, ref(1n));
         for (const reason of [new Error("stop"), { why: "no error at all" }]) {
           for (const one of [client, context.client()]) {
-            assert.equal(await rejection(call(one, { signal: AbortSignal.abort(reason) }), `${name} with an aborted signal`), reason, "the reason comes back untouched");
+            assert.equal(
+              await rejection(call(one, { signal: AbortSignal.abort(reason) }), `${name} with an aborted signal`),
+              reason,
+              "the reason comes back untouched",
+            );
           }
         }
         await assertStored(client, ref(1n), bytes, "the file that was there");

@@ -43,7 +43,8 @@ export const CLOSE_CASES: readonly ConformanceCase[] = [
       await client.close();
       const calls = [client.init(), listed(client), bytesOf(client, ref(1n)), write(client, ref(2n)), client.deleteLTXFiles([ref(3n)]), client.deleteAll()];
       for (const one of await Promise.allSettled(calls)) {
-        if (one.status === "rejected") assert.ok(isLSError(one.reason, "LS_NOT_OPEN") || isLSError(one.reason, "LS_LTX_FILE_NOT_FOUND"), `LS_NOT_OPEN, not: ${shown(one.reason)}`);
+        if (one.status === "rejected")
+          assert.ok(isLSError(one.reason, "LS_NOT_OPEN") || isLSError(one.reason, "LS_LTX_FILE_NOT_FOUND"), `LS_NOT_OPEN, not: ${shown(one.reason)}`);
       }
       await client.close();
     },

@@ -49,7 +49,8 @@ export const CREATE_ONLY_CASES: readonly ConformanceCase[] = [
         );
         const winners = outcomes.flatMap((one, i) => (one.status === "fulfilled" ? [i] : []));
         assert.equal(winners.length, 1, "exactly one create-only writer wins");
-        for (const one of outcomes) if (one.status === "rejected") assert.ok(isLSError(one.reason, "LS_CONFLICT"), `a loser gets LS_CONFLICT, not: ${one.reason}`);
+        for (const one of outcomes)
+          if (one.status === "rejected") assert.ok(isLSError(one.reason, "LS_CONFLICT"), `a loser gets LS_CONFLICT, not: ${one.reason}`);
         await assertStored(context.client(), ref(txid), contents[winners[0] ?? 0] ?? new Uint8Array(0), "the winner's file");
       }
     },

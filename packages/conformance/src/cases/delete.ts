@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
+import { isLSError } from "@ls/core/backend-kit";
 import type { ConformanceCase } from "../case.js";
 import { range, ref } from "../ltx-file.js";
 import { assertAbsent, assertStored, listed, listedNames, rejection, shown, write, writeAll } from "../observe.js";
-import { isLSError } from "@ls/core/backend-kit";
 import { MANY } from "./many.js";
 
 export const DELETE_CASES: readonly ConformanceCase[] = [

@@ -80,7 +80,8 @@ export const ERROR_CASES: readonly ConformanceCase[] = [
       needs: ["secrets", kind],
       run: async (context) => {
         const trouble: Trouble = await context[kind]();
-        for (const [name, call] of Object.entries(CALLS)) assertNoSecret(await rejection(call(trouble.client), name), context.secrets(), `the error of ${name}`);
+        for (const [name, call] of Object.entries(CALLS))
+          assertNoSecret(await rejection(call(trouble.client), name), context.secrets(), `the error of ${name}`);
       },
     }),
   ),

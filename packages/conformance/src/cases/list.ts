@@ -23,7 +23,8 @@ export const LIST_CASES: readonly ConformanceCase[] = [
     duty: "Ordered by (minTXID, maxTXID).",
     run: async (context) => {
       const client = context.client();
-      for (const one of [range(4n, 8n), range(0x10n, 0x10n), range(1n, 1n), range(9n, 9n), range(0xffn, 0x100n), range(1n, 5n), range(2n, 3n)]) await write(client, one);
+      for (const one of [range(4n, 8n), range(0x10n, 0x10n), range(1n, 1n), range(9n, 9n), range(0xffn, 0x100n), range(1n, 5n), range(2n, 3n)])
+        await write(client, one);
       assert.equal(await listedNames(client), "1-1 1-5 2-3 4-8 9-9 10-10 ff-100");
     },
   },
@@ -203,7 +204,10 @@ export const LIST_CASES: readonly ConformanceCase[] = [
     duty: "Call any method concurrently; an error never looks like a shorter listing.",
     run: async (context) => {
       const client = context.client();
-      await writeAll(client, [2n, 4n, 6n, 8n].map((txid) => ref(txid)));
+      await writeAll(
+        client,
+        [2n, 4n, 6n, 8n].map((txid) => ref(txid)),
+      );
       const changes = async (): Promise<void> => {
         for (let round = 0; round < 8; round++) {
           for (const txid of [1n, 5n, 9n]) await write(client, ref(txid), { size: 200 });
@@ -217,8 +221,16 @@ export const LIST_CASES: readonly ConformanceCase[] = [
       try {
         while (changing) {
           const found = (await listed(context.client())).map((file) => file.minTXID);
-          assert.deepEqual([2n, 4n, 6n, 8n].filter((txid) => !found.includes(txid)), [], "files missing from a listing");
-          assert.deepEqual([...found].sort((a, b) => (a < b ? -1 : 1)), found, "order of a listing");
+          assert.deepEqual(
+            [2n, 4n, 6n, 8n].filter((txid) => !found.includes(txid)),
+            [],
+            "files missing from a listing",
+          );
+          assert.deepEqual(
+            [...found].sort((a, b) => (a < b ? -1 : 1)),
+            found,
+            "order of a listing",
+          );
         }
       } finally {
         await done;
