@@ -3,7 +3,7 @@ import { CaseContext } from "./context.js";
 import type { ConformanceOptions } from "./options.js";
 
 /** Longest that one case may take. */
-export const DEFAULT_TIMEOUT_MS = 60_000;
+const DEFAULT_TIMEOUT_MS = 60_000;
 /** Longest that removing what a case left may take, before it is left where it is. */
 const CLEAN_UP_MS = 10_000;
 
