@@ -1,5 +1,7 @@
 import { statSync } from "node:fs";
 import { LocalCopies } from "../compaction/local-copies.js";
+import { atMost } from "../db/at-most.js";
+import { GRACE_MS } from "../db/close-engine.js";
 import type { DB } from "../db/db.js";
 import { type DBPhase, EventSink, reportOf } from "../db/events.js";
 import type { DBContract, Member } from "../db/membership.js";
@@ -125,8 +127,8 @@ export class StoreDatabase implements Due {
     this.#isClosing = true;
     this.#options.scheduler.set(this, undefined);
     try {
-      // The last uploads need the bandwidth, and merges can be done at any time.
-      await this.#keeper.stop();
+      // The last uploads need the bandwidth, and merges can be done at any time. A client that ignores its signal holds nothing up.
+      await atMost(GRACE_MS, this.#keeper.stop());
       await this.db.close({ signal });
     } finally {
       this.#failure = undefined;

@@ -35,7 +35,7 @@ export class Store {
   readonly #options: ResolvedStoreOptions;
   readonly #databases: Map<string, StoreDatabase> = new Map();
   /** Databases that are being closed because they were taken out. */
-  readonly #leaving: Map<DB, Promise<void>> = new Map();
+  readonly #leaving: Map<DB, { readonly done: Promise<void>; readonly interrupt: AbortController }> = new Map();
   readonly #watches: Set<WatchedDirectory> = new Set();
   readonly #scheduler: Scheduler = new Scheduler(systemClock);
   readonly #lanes: Lanes;
@@ -110,7 +110,7 @@ export class Store {
   async add(db: DB, { signal }: CallOptions = {}): Promise<void> {
     signal?.throwIfAborted();
     // Whoever waited as well may have put it in and taken it out again.
-    for (let leaving = this.#leaving.get(db); leaving !== undefined; leaving = this.#leaving.get(db)) await unlessAborted(leaving, signal);
+    for (let leaving = this.#leaving.get(db); leaving !== undefined; leaving = this.#leaving.get(db)) await unlessAborted(leaving.done, signal);
     const known = this.#databases.get(db.path);
     const database = known?.db === db ? known : this.#register(db);
     if (!this.#isOpening()) return;
@@ -133,18 +133,18 @@ export class Store {
   async remove(db: DB, { signal }: CallOptions = {}): Promise<void> {
     const database = this.#databases.get(db.path);
     if (database === undefined || database.db !== db) {
-      await unlessAborted(this.#leaving.get(db) ?? Promise.resolve(), signal);
+      await unlessAborted(this.#leaving.get(db)?.done ?? Promise.resolve(), signal);
       return;
     }
     this.#databases.delete(db.path);
-    const closed = database.close(signal ?? new AbortController().signal).finally(() => {
+    const interrupt = new AbortController();
+    const limited = signal === undefined ? interrupt.signal : AbortSignal.any([signal, interrupt.signal]);
+    const closed = database.close(limited).finally(() => {
       database.leave();
       this.#leaving.delete(db);
     });
-    this.#leaving.set(
-      db,
-      closed.catch(() => {}),
-    );
+    // Whoever called hears of its failure.
+    this.#leaving.set(db, { done: closed.catch(() => {}), interrupt });
     await closed;
   }
 
@@ -179,12 +179,16 @@ export class Store {
     const { shutdownTimeoutMs } = this.#options;
     const timeout = new DOMException(`not flushed within ${shutdownTimeoutMs} ms`, "TimeoutError");
     const timer = setTimeout(() => deadline.abort(timeout), shutdownTimeoutMs);
+    const silenced = this.#heartbeat?.stop();
+    for (const watch of this.#watches) watch.pause();
+    // Those that were taken out before have no more time than the others.
+    deadline.signal.addEventListener("abort", () => {
+      for (const { interrupt } of this.#leaving.values()) interrupt.abort(deadline.signal.reason);
+    });
     try {
-      await this.#heartbeat?.stop();
-      for (const watch of this.#watches) watch.pause();
       await this.#closeAll(deadline.signal);
-      await Promise.all([opening?.catch(() => {}), ...this.#leaving.values()]);
     } finally {
+      await Promise.all([silenced, opening?.catch(() => {}), ...[...this.#leaving.values()].map(({ done }) => done)]);
       clearTimeout(timer);
     }
   }
