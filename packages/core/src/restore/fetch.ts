@@ -6,9 +6,13 @@ import { inOrder } from "./in-order.js";
 
 /** Bytes fetched by one request. With {@link FetchOptions.parallelism} it bounds what waits in memory. */
 const RANGE_BYTES = 1024 * 1024;
+/** A range that is not larger takes only so much of that memory: thousands of small files wait for answers, not for bytes. */
+const SMALL_BYTES = RANGE_BYTES / 8;
+/** Requests under way at a time, however small. */
+const MAX_REQUESTS = 64;
 
 export interface FetchOptions {
-  /** Requests under way at a time. */
+  /** Requests for 1 MiB under way at a time; eight small ones count as one, up to 64 in all. */
   readonly parallelism: number;
   readonly signal: AbortSignal | undefined;
 }
@@ -38,17 +42,26 @@ export class ShortFile extends LSError {
  */
 export async function* fetchFiles(client: ReplicaClient, files: readonly LTXFileInfo[], options: FetchOptions): AsyncGenerator<FetchedRange, void, undefined> {
   // Ranges go through the same few buffers: collecting garbage would come long after the memory has grown by it.
-  const idle: Uint8Array[] = [];
+  const idle = new Map<number, Uint8Array[]>([
+    [SMALL_BYTES, []],
+    [RANGE_BYTES, []],
+  ]);
   const fetch = async (range: FileRange, signal: AbortSignal): Promise<{ range: FileRange; buffer: Uint8Array }> => {
-    const buffer = idle.pop() ?? new Uint8Array(RANGE_BYTES);
+    const bytes = bufferBytes(range);
+    const buffer = idle.get(bytes)?.pop() ?? new Uint8Array(bytes);
     await fillRange(client, range, buffer, signal);
     return { range, buffer };
   };
-  for await (const { range, buffer } of inOrder(rangesOf(files), options.parallelism, fetch, options.signal)) {
+  const room = { count: MAX_REQUESTS, weight: options.parallelism * RANGE_BYTES, weigh: bufferBytes };
+  for await (const { range, buffer } of inOrder(rangesOf(files), room, fetch, options.signal)) {
     const { file, offset, size } = range;
     yield { file, bytes: buffer.subarray(0, size), isLast: offset + size === file.size };
-    idle.push(buffer);
+    idle.get(buffer.length)?.push(buffer);
   }
+}
+
+function bufferBytes({ size }: FileRange): number {
+  return size > SMALL_BYTES ? RANGE_BYTES : SMALL_BYTES;
 }
 
 /** A part of a file. */

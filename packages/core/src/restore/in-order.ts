@@ -1,11 +1,20 @@
+/** How much may run at a time. */
+export interface Room<T> {
+  /** Items. */
+  readonly count: number;
+  /** Sum of the items' weights; an item that is heavier runs alone. Default: any. */
+  readonly weight?: number;
+  readonly weigh?: (item: T) => number;
+}
+
 /**
- * Runs `work` on the items, up to `limit` at a time, and gives the results in the order of the items. Nothing runs ahead further than
- * that, so what waits is bounded. When the caller stops, or one fails, the rest is cancelled and waited for. Each piece of work has a signal
+ * Runs `work` on the items, as many at a time as there is room for, and gives the results in the order of the items. Nothing runs ahead further
+ * than that, so what waits is bounded. When the caller stops, or one fails, the rest is cancelled and waited for. Each piece of work has a signal
  * of its own: Node takes more than ten listeners on one for a leak.
  */
 export async function* inOrder<T, R>(
   items: Iterable<T>,
-  limit: number,
+  room: Room<T>,
   work: (item: T, signal: AbortSignal) => Promise<R>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<R, void, undefined> {
@@ -15,10 +24,17 @@ export async function* inOrder<T, R>(
   };
   signal?.throwIfAborted();
   signal?.addEventListener("abort", stop, { once: true });
+  const { count, weight: most = Number.POSITIVE_INFINITY, weigh = () => 0 } = room;
   const running: Promise<R>[] = [];
+  const weights: number[] = [];
+  let total = 0;
   try {
     for (const item of items) {
-      if (running.length === limit) yield await next(running);
+      const weight = weigh(item);
+      while (running.length > 0 && (running.length >= count || total + weight > most)) {
+        yield await next(running);
+        total -= weights.shift() ?? 0;
+      }
       signal?.throwIfAborted();
       const controller = new AbortController();
       controllers.add(controller);
@@ -26,6 +42,8 @@ export async function* inOrder<T, R>(
       // It is awaited in its turn; until then its failure is no unhandled rejection.
       started.catch(() => {});
       running.push(started);
+      weights.push(weight);
+      total += weight;
     }
     while (running.length > 0) yield await next(running);
   } finally {

@@ -26,7 +26,7 @@ export interface RestoreToOptions extends CallOptions {
    * Whether states are missing between it and this moment is checked: then it is an error.
    */
   readonly timestamp?: Date | undefined;
-  /** Requests under way at a time, 1 to 64. Each holds 1 MiB. Default 8. */
+  /** Requests under way at a time, 1 to 64. Each holds 1 MiB; of small files (up to 128 KiB) eight count as one, so up to 64 are under way. Default 8. */
   readonly parallelism?: number | undefined;
   /** Called while files are read. Its exceptions end the restore. */
   readonly onProgress?: ((progress: RestoreProgress) => void) | undefined;
