@@ -1,0 +1,199 @@
+import { isLSError, type LTXFileRef, type OpenOptions } from "@ls/core/backend-kit";
+import { restoreTo } from "@ls/core/restore";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { ClientWrapper } from "../../../testkit/src/client-wrapper.js";
+import { LTXHistory } from "../../../testkit/src/ltx-history.js";
+import { MemorySink } from "../../../testkit/src/memory-sink.js";
+import { Random, seedOf } from "../../../testkit/src/random.js";
+import { FaultProxy, type S3Server, startVersitygw, versitygwOrSkip } from "../../../testkit/src/servers/index.js";
+import type { S3ReplicaClient } from "../src/client.js";
+import { bytesOf, clientOf, failure, inChunks, isSame, listed, ltx, MIB, ref } from "./support.js";
+
+const binary = versitygwOrSkip();
+
+/** Counts files that are being read at a time. */
+class RunningReads extends ClientWrapper {
+  most = 0;
+  #running = 0;
+
+  override async *openLTXFile(file: LTXFileRef, options?: OpenOptions): AsyncGenerator<Uint8Array> {
+    this.most = Math.max(this.most, ++this.#running);
+    try {
+      yield* super.openLTXFile(file, options);
+    } finally {
+      this.#running--;
+    }
+  }
+}
+
+describe.skipIf(binary === undefined)("faults on the way", () => {
+  let server: S3Server;
+  let proxy: FaultProxy;
+  let client: S3ReplicaClient;
+  let places = 0;
+
+  beforeAll(async () => {
+    server = await startVersitygw(binary ?? "");
+    proxy = await FaultProxy.start(server);
+  }, 60_000);
+  afterAll(async () => {
+    await proxy.stop();
+    await server.stop();
+  });
+  beforeEach(() => {
+    client = clientOf(server, `faults/${places++}`, { endpoint: proxy.endpoint, idleTimeoutMs: 1000, requestTimeoutMs: 2000 });
+    proxy.clear();
+    proxy.resetCounts();
+  });
+  afterEach(() => client.close());
+
+  test("a small file is exactly one request, a second create-only one too", async () => {
+    await client.writeLTXFile(ref(1n), inChunks(await ltx(1n)));
+    expect([...proxy.counts]).toEqual([["put", 1]]);
+    // The first that depends on it finds out whether the service can.
+    await client.writeLTXFile(ref(2n), inChunks(await ltx(2n)), { createOnly: true });
+    expect([...proxy.counts]).toEqual([
+      ["put", 4],
+      ["delete", 1],
+    ]);
+    await client.writeLTXFile(ref(3n), inChunks(await ltx(3n)), { createOnly: true });
+    expect(proxy.counts.get("put")).toBe(5);
+  });
+
+  test("a list costs one request for 1000 files, none before it is asked for, and seeks", async () => {
+    client.ltxFiles(0);
+    expect(proxy.total).toBe(0);
+    await listed(client, 0, { seek: 5n });
+    expect([...proxy.counts]).toEqual([["list", 1]]);
+  });
+
+  test.each([408, 429, 500, 502, 503, 504])("%i passes", async (status) => {
+    const bytes = await ltx(1n);
+    proxy.arm({ fault: { kind: "answer", status, headers: { "retry-after": "0" } }, times: 2 });
+    await client.writeLTXFile(ref(1n), inChunks(bytes));
+    proxy.arm({ fault: { kind: "answer", status }, on: "list", times: 1 });
+    expect(await listed(client)).toHaveLength(1);
+    proxy.arm({ fault: { kind: "answer", status }, on: "get", times: 2 });
+    expect(isSame(await bytesOf(client.openLTXFile(ref(1n))), bytes)).toBe(true);
+    proxy.arm({ fault: { kind: "answer", status }, on: "delete-many", times: 1 });
+    await client.deleteLTXFiles([ref(1n)]);
+    expect(proxy.struck).toBeGreaterThan(0);
+    expect(await listed(client)).toEqual([]);
+  });
+
+  test("an outage ends after a bounded number of requests, and is over when it is (I8)", async () => {
+    proxy.arm({ fault: { kind: "answer", status: 503 } });
+    const error = await failure(listed(client));
+    expect(isLSError(error, "LS_STORAGE_UNAVAILABLE") && error.retryable).toBe(true);
+    expect(proxy.total).toBe(6);
+    proxy.clear();
+    expect(await listed(client)).toEqual([]);
+  }, 60_000);
+
+  test.each(["reset", "end"] as const)("a body that is cut (%s) goes on at the byte reached (F9)", async (how) => {
+    const bytes = await ltx(1n, { pages: 1000 });
+    await client.writeLTXFile(ref(1n), inChunks(bytes));
+    proxy.resetCounts();
+    proxy.arm({ fault: { kind: "cut-answer", afterBytes: 1 * MIB, how }, on: "get", times: 3 });
+    expect(isSame(await bytesOf(client.openLTXFile(ref(1n), { offset: 3 })), bytes.subarray(3))).toBe(true);
+    expect(proxy.counts.get("get")).toBe(4);
+  });
+
+  test("a body that stalls, and a service that does not answer, are asked again", async () => {
+    const bytes = await ltx(1n, { pages: 600 });
+    proxy.arm({ fault: { kind: "black-hole" }, on: "put", times: 1 });
+    await client.writeLTXFile(ref(1n), inChunks(bytes));
+    proxy.arm({ fault: { kind: "black-hole" }, on: "get", times: 1 });
+    proxy.arm({ fault: { kind: "slow", bytesPerSecond: 8000 }, on: "get", times: 1 });
+    expect(isSame(await bytesOf(client.openLTXFile(ref(1n))), bytes)).toBe(true);
+    expect(proxy.counts.get("get")).toBeGreaterThanOrEqual(3);
+  });
+
+  test("an abort ends a request that is never answered at once, with its reason", async () => {
+    proxy.arm({ fault: { kind: "black-hole" } });
+    const reason = new Error("stop");
+    const controller = new AbortController();
+    const { signal } = controller;
+    const pending = Promise.all([
+      failure(client.writeLTXFile(ref(1n), inChunks(await ltx(1n)), { signal })),
+      failure(listed(client, 0, { signal })),
+      failure(bytesOf(client.openLTXFile(ref(1n), { signal }))),
+      failure(client.deleteLTXFiles([ref(1n)], { signal })),
+    ]);
+    setTimeout(() => controller.abort(reason), 50);
+    expect(await pending).toEqual([reason, reason, reason, reason]);
+  });
+
+  test("a create-only file whose answer was lost is ours, another is a conflict (I23, O5)", async () => {
+    await client.writeLTXFile(ref(9n), inChunks(await ltx(9n)), { createOnly: true });
+    for (const pages of [1, 1500]) {
+      const operation = pages === 1 ? ("put" as const) : ("complete-multipart" as const);
+      const txid = BigInt(pages);
+      proxy.arm({ fault: { kind: "cut-answer", afterBytes: 0, how: "reset" }, on: operation, times: 1 });
+      await client.writeLTXFile(ref(txid), inChunks(await ltx(txid, { pages })), { createOnly: true });
+      proxy.clear();
+      proxy.arm({ fault: { kind: "answer", status: 503 }, on: operation, times: 1 });
+      const error = await failure(client.writeLTXFile(ref(txid), inChunks(await ltx(txid, { pages, seed: 2 })), { createOnly: true }));
+      expect(isLSError(error, "LS_CONFLICT")).toBe(true);
+      proxy.clear();
+    }
+  });
+
+  test("a part that breaks off is sent again, and only that one", async () => {
+    const bytes = await ltx(1n, { pages: 4000 });
+    proxy.arm({ fault: { kind: "cut-request", afterBytes: 1 * MIB }, on: "part", times: 2 });
+    await client.writeLTXFile(ref(1n), inChunks(bytes));
+    expect(isSame(await bytesOf(client.openLTXFile(ref(1n))), bytes)).toBe(true);
+    expect(proxy.counts.get("part")).toBe(6);
+  });
+
+  test("an answer of success without an ETag, and one that is no XML, are no success (I22)", async () => {
+    proxy.arm({ fault: { kind: "answer", status: 200, body: "<html>log in</html>" } });
+    expect(isLSError(await failure(client.writeLTXFile(ref(1n), inChunks(await ltx(1n)))), "LS_STORAGE_UNAVAILABLE")).toBe(true);
+    proxy.clear();
+    expect(await listed(client)).toEqual([]);
+  }, 60_000);
+
+  test("failures inside a bulk delete's answer surface, file by file (E6, E8)", async () => {
+    for (const txid of [1n, 2n]) await client.writeLTXFile(ref(txid), inChunks(await ltx(txid)));
+    const body = `<DeleteResult><Error><Key>faults/x</Key><Code>AccessDenied</Code><Message>no</Message></Error><Error><Key>faults/y</Key><Code>InternalError</Code></Error><Error><Key>faults/z</Key><Code>NoSuchKey</Code></Error></DeleteResult>`;
+    proxy.arm({ fault: { kind: "answer", status: 200, body }, on: "delete-many", times: 1 });
+    const error = await failure(client.deleteLTXFiles([ref(1n), ref(2n)]));
+    expect(error).toBeInstanceOf(AggregateError);
+    // `as`: the line above has looked.
+    const { errors } = error as AggregateError;
+    expect(errors.map((one) => isLSError(one) && [one.code, one.retryable])).toEqual([
+      ["LS_STORAGE_DENIED", false],
+      ["LS_STORAGE_UNAVAILABLE", true],
+    ]);
+  });
+
+  test("an answer that says where the list goes on, again and again, ends", async () => {
+    const body = "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken></ListBucketResult>";
+    proxy.arm({ fault: { kind: "answer", status: 200, body }, on: "list" });
+    expect(isLSError(await failure(listed(client)), "LS_STORAGE_UNAVAILABLE")).toBe(true);
+    expect(proxy.total).toBe(2);
+  });
+
+  test("a restore survives 30 % of all connections being reset", async () => {
+    const seed = seedOf(Date.now() >>> 0);
+    const random = new Random(seed);
+    const history = new LTXHistory(random, { transactions: 120 });
+    for (const one of history.rawRefs()) await client.writeLTXFile(one, inChunks(await history.raw(one.minTXID)));
+    proxy.arm({ fault: { kind: "cut-answer", afterBytes: 200, how: "reset" }, on: "get", chance: { of: 0.3, random } });
+    const sink = new MemorySink();
+    await restoreTo(client, sink);
+    expect(isSame(sink.database ?? new Uint8Array(0), history.state(history.newest)), `seed ${seed}`).toBe(true);
+    expect(proxy.struck).toBeGreaterThan(10);
+  }, 60_000);
+
+  test("small files behind a latency are read many at a time", async () => {
+    const random = new Random(seedOf(7));
+    const history = new LTXHistory(random, { transactions: 300, maxPages: 4 });
+    for (const one of history.rawRefs()) await client.writeLTXFile(one, inChunks(await history.raw(one.minTXID)));
+    proxy.arm({ fault: { kind: "delay", milliseconds: 100 }, on: "get" });
+    const counting = new RunningReads(client);
+    await restoreTo(counting, new MemorySink());
+    expect(counting.most).toBe(64);
+  }, 60_000);
+});
