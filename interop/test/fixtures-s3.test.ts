@@ -1,6 +1,8 @@
-import { readFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, utimesSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { S3ReplicaClient } from "@ls/backend-s3/client";
 import { parseLTXFilename, parseTXID } from "@ls/ltx";
-import { MemoryClient } from "@ls/testkit";
+import { MemoryClient, type S3Server, startVersitygw, versitygwOrSkip } from "@ls/testkit";
 import { expect, test } from "vitest";
 import { attemptRestore, forEachOverlapped } from "../src/attempt.js";
 import { fixturePath, type RecordedReplica, readRecord } from "../src/fixture.js";
@@ -68,4 +70,39 @@ test("a time that upstream refuses after the bucket was copied", async () => {
   expect(await attemptRestore(memory, { timestamp: new Date(expected.copied_bucket.at) })).toMatchObject({
     sha256: "sha256" in original ? original.sha256 : "",
   });
+});
+
+const versitygw = versitygwOrSkip();
+
+/** The recorded objects in a real bucket, with the times of upload that are given. */
+function load(server: S3Server, storedAt: (object: RecordedObject) => Date): S3ReplicaClient {
+  for (const object of expected.objects) {
+    const path = join(server.directory ?? "", object.key);
+    mkdirSync(dirname(path), { recursive: true });
+    copyFileSync(fixturePath("d-s3", object.file), path);
+    utimesSync(path, storedAt(object), storedAt(object));
+  }
+  const { endpoint, bucket, region, accessKeyId, secretAccessKey } = server;
+  return new S3ReplicaClient({ bucket, path: "db/main", endpoint, region, accessKeyId, secretAccessKey });
+}
+
+test.skipIf(versitygw === undefined).each([
+  ["as uploaded", (object: RecordedObject) => new Date(object.last_modified)],
+  ["copied later", () => new Date("2027-06-01T00:00:00Z")],
+])("from a real bucket, %s: latest, every TXID and every time", { timeout: 120_000 }, async (_, storedAt) => {
+  await using server = await startVersitygw(versitygw ?? "");
+  const client = load(server, storedAt);
+  expect(await attemptRestore(client, {})).toMatchObject({ sha256: expected.latest.sha256 });
+  await forEachOverlapped(Object.entries(expected.txids), async ([hex, recorded]) => {
+    const outcome = await attemptRestore(client, { txid: parseTXID(hex) });
+    expect(outcome, hex).toMatchObject(recorded.exit === 0 ? { sha256: recorded.sha256 } : { code: "LS_TX_NOT_AVAILABLE", left: [] });
+  });
+  await forEachOverlapped(expected.timestamps, async (recorded) => {
+    const timestamp = new Date(recorded.at);
+    const outcome = await attemptRestore(client, { timestamp });
+    // What the same files give through the client in memory, which the tests above hold against upstream.
+    const inMemory = await attemptRestore(asUploaded, { timestamp });
+    expect("sha256" in outcome ? outcome.sha256 : outcome.code, recorded.at).toBe("sha256" in inMemory ? inMemory.sha256 : inMemory.code);
+  });
+  await client.close();
 });

@@ -229,14 +229,15 @@ function send(reply: ServerResponse, { status, headers, body }: Answer): void {
 
 async function passOn(answer: IncomingMessage, reply: ServerResponse, socket: Socket, fault: ProxyFault | undefined): Promise<void> {
   const limit = fault?.kind === "cut-answer" ? fault.afterBytes : Number.POSITIVE_INFINITY;
-  reply.once("close", () => answer.destroy());
+  const closed = new Promise<void>((resolve) => reply.once("close", () => resolve()));
+  closed.then(() => answer.destroy());
   if (limit > 0) reply.writeHead(answer.statusCode ?? 502, endToEnd(answer.headers));
   let passed = 0;
   for await (const chunk of answer) {
     // `as`: no encoding is set, so a message yields buffers.
     const bytes = (chunk as Buffer).subarray(0, limit - passed);
     passed += bytes.length;
-    if (bytes.length > 0 && !reply.write(bytes)) await Promise.race([once(reply, "drain"), once(reply, "close")]);
+    if (bytes.length > 0 && !reply.write(bytes)) await Promise.race([drainOf(reply), closed]);
     if (fault?.kind === "slow") await sleep((1000 * bytes.length) / fault.bytesPerSecond);
     if (passed >= limit) break;
   }
@@ -270,6 +271,6 @@ async function bodyOf(message: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-function once(emitter: ServerResponse, event: "drain" | "close"): Promise<void> {
-  return new Promise((resolve) => emitter.once(event, () => resolve()));
+function drainOf(reply: ServerResponse): Promise<void> {
+  return new Promise((resolve) => reply.once("drain", () => resolve()));
 }
