@@ -46,11 +46,16 @@ async function until(condition: () => boolean, what: () => string): Promise<void
 
 describe("npm start", () => {
   it("loses nothing when the writer is killed, and leaves nothing behind", async () => {
-    const { output, exited } = start("--seconds", "2");
+    const { output, exited } = start("--seconds", "3");
     expect(await exited, output()).toBe(0);
     expect(output()).toMatch(/commits lost +0\n/);
     expect(output()).toMatch(/integrity check +ok\n/);
     expect(output()).toMatch(/TXID [0-9a-f]{16} · \d+ pages · [\d.]+ \w+ · lag p50\/p99 [\d.]+\/[\d.]+ ms/);
+    expect(output()).toMatch(/files by level 0:\d+/);
+    expect(output()).toMatch(/as of [\d:.]+ +[1-9]\d* commits/);
+    for (const row of ["level 1 \\(merged\\)", "level 9 \\(snapshots\\)", "merges", "snapshots taken", "deleted by retention"]) {
+      expect(output()).toMatch(new RegExp(`${row} +[1-9]`));
+    }
     expect(Number(/commits acknowledged +(\d+)/.exec(output())?.[1])).toBeGreaterThan(50);
     expect(output(), "plain lines without a terminal").not.toContain("\r");
   });

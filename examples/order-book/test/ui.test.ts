@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { Acknowledgements } from "../src/acknowledgements.js";
 import { parseArguments } from "../src/arguments.js";
 import { Percentiles } from "../src/lag.js";
 import { bytesText, LiveLine, millisecondsText, type Screen, table } from "../src/terminal.js";
@@ -86,21 +87,30 @@ it("sizes and times read well", () => {
 });
 
 describe("the verdict", () => {
-  const restored = { commits: 100, transfers: 4000, documents: 12, integrity: "ok", faults: [] };
-  const outcome = { acknowledged: 100, restored, restoreMs: 31.7, txid: "000000000000002a" };
+  const book = { commits: 100, transfers: 4000, documents: 12, integrity: "ok", faults: [] };
+  const newest = { book, ms: 31.7, txid: "000000000000002a" };
+  const asOf = new Date("2026-01-31T12:00:04.500Z");
+  const earlier = { ...newest, book: { ...book, commits: 60 }, txid: "000000000000001a", asOf, acknowledged: 55 };
+  const outcome = { acknowledged: 100, newest, earlier, keeping: [["merges", "3, of 40 files"] as const] };
 
   it("is good when all that was acknowledged is there", () => {
     expect(kept(outcome)).toBe(true);
     expect(outcomeText(outcome)).toContain("commits lost          0");
+    expect(outcomeText(outcome)).toContain("as of 12:00:04.500    60 commits, 55 of them acknowledged by then; TXID 000000000000001a");
+    expect(outcomeText(outcome)).toContain("merges                3, of 40 files");
   });
 
   it("is good when more is there than was acknowledged", () => {
-    expect(kept({ ...outcome, restored: { ...restored, commits: 130 } })).toBe(true);
+    expect(kept({ ...outcome, newest: { ...newest, book: { ...book, commits: 130 } } })).toBe(true);
   });
 
+  const faults = ["1 accounts do not agree with their transfers"];
   it.each([
     ["a commit is lost", { ...outcome, acknowledged: 101 }],
-    ["a rule is broken", { ...outcome, restored: { ...restored, faults: ["1 accounts do not agree with their transfers"] } }],
+    ["a rule is broken", { ...outcome, newest: { ...newest, book: { ...book, faults } } }],
+    ["a rule is broken at an earlier moment", { ...outcome, earlier: { ...earlier, book: { ...earlier.book, faults } } }],
+    ["a commit is missing at an earlier moment", { ...outcome, earlier: { ...earlier, acknowledged: 61 } }],
+    ["the future is in an earlier moment", { ...outcome, earlier: { ...earlier, book: { ...book, commits: 101 } } }],
     ["nothing was ever acknowledged", { ...outcome, acknowledged: 0 }],
   ])("is bad when %s", (_, bad) => {
     expect(kept(bad)).toBe(false);
@@ -109,4 +119,14 @@ describe("the verdict", () => {
   it("counts what is lost", () => {
     expect(lostCommits({ ...outcome, acknowledged: 107 })).toBe(7);
   });
+});
+
+it("acknowledgements are known by their moment", () => {
+  const acknowledgements = new Acknowledgements();
+  expect([acknowledgements.commits, acknowledgements.at(5)]).toEqual([0, 0]);
+  acknowledgements.add(3, 10);
+  acknowledgements.add(7, 20);
+  expect([acknowledgements.at(9), acknowledgements.at(10), acknowledgements.at(19), acknowledgements.at(99), acknowledgements.commits]).toEqual([
+    0, 3, 3, 7, 7,
+  ]);
 });
