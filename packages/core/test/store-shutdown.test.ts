@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FaultStore } from "../../../testkit/src/fault-store.js";
 import { MemoryClient } from "../../../testkit/src/memory-client.js";
 import { DB } from "../src/db/db.js";
+import type { DBOptions } from "../src/db/options.js";
 import { isLSError, LSError } from "../src/errors.js";
 import { Replica } from "../src/replica/replica.js";
 import type { ReplicaClient } from "../src/replica-client.js";
@@ -36,12 +37,12 @@ interface Written {
   readonly app: Database.Database;
 }
 
-function written(name: string, client: ReplicaClient): Written {
+function written(name: string, client: ReplicaClient, options: Partial<DBOptions> = {}): Written {
   const path = join(directory.path, name);
   const app = openWAL(path);
   app.exec("CREATE TABLE t (v)");
   apps.push(app);
-  return { app, db: new DB(path, { replica: new Replica(client, { syncIntervalMs: 20 }), driver: Database, host: "inline" }) };
+  return { app, db: new DB(path, { replica: new Replica(client, { syncIntervalMs: 20 }), driver: Database, host: "inline", ...options }) };
 }
 
 function storeOf(dbs: readonly DB[], options: StoreOptions = {}): Store {
@@ -94,7 +95,8 @@ test("H1: what is throttled during close() is repeated until it has arrived", as
 test("after shutdownTimeoutMs it says of each database from which TXID on it is not durable, and the others are", async () => {
   const [bad, worse] = [new FaultStore(new MemoryClient()), new FaultStore(new MemoryClient())];
   const good = new MemoryClient();
-  const databases = { bad: written("bad.db", bad), worse: written("worse.db", worse), good: written("good.db", good) };
+  // One would take its time if the Store let it.
+  const databases = { bad: written("bad.db", bad), worse: written("worse.db", worse, { shutdownTimeoutMs: 60_000 }), good: written("good.db", good) };
   const store = storeOf(
     Object.values(databases).map(({ db }) => db),
     { shutdownTimeoutMs: 700, levels: [{ level: 0 }], snapshotIntervalMs: 0 },
