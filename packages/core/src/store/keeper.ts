@@ -295,10 +295,13 @@ export class Keeper implements DestinationObserver, Due {
     if (of === "history" || clock.now() - this.#checkedMs >= CHECK_MS) await this.#checkGone(deleted, signal);
   }
 
-  /** Some services say that they deleted, and did not. */
+  /** Some services say that they deleted, and did not. Two of the files are asked for; a listing costs more, and is made only when one is there. */
   async #checkGone(deleted: readonly LTXFileInfo[], signal: AbortSignal): Promise<void> {
     const { client, clock, events } = this.#options;
     this.#checkedMs = clock.now();
+    const samples = new Set([deleted[0], deleted.at(-1)]);
+    const found = await Promise.all([...samples].map((file) => file !== undefined && isReadable(client, file, signal)));
+    if (!found.includes(true)) return;
     const keys = new Set(deleted.map(fileKey));
     const remaining: LTXFileInfo[] = [];
     for (const level of new Set(deleted.map((file) => file.level))) {
@@ -333,6 +336,16 @@ export class Keeper implements DestinationObserver, Due {
   #wake(atMs: number | undefined): void {
     this.#nextMs = atMs;
     this.#options.scheduler.set(this, atMs);
+  }
+}
+
+async function isReadable(client: ReplicaClient, file: LTXFileInfo, signal: AbortSignal): Promise<boolean> {
+  try {
+    for await (const _ of client.openLTXFile(file, { size: 1, signal })) break;
+    return true;
+  } catch (error) {
+    if (isLSError(error, "LS_LTX_FILE_NOT_FOUND")) return false;
+    throw error;
   }
 }
 
