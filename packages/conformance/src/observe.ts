@@ -66,8 +66,8 @@ export function joined(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
 /** Fails without printing megabytes. */
 export function assertSameBytes(actual: Uint8Array, expected: Uint8Array, what: string): void {
   assert.equal(actual.length, expected.length, `${what}: wrong number of bytes`);
-  const at = actual.findIndex((byte, i) => byte !== expected[i]);
-  assert.equal(at, -1, `${what}: the bytes differ from byte ${at} on`);
+  if (Buffer.compare(actual, expected) === 0) return;
+  assert.fail(`${what}: the bytes differ from byte ${actual.findIndex((byte, i) => byte !== expected[i])} on`);
 }
 
 /** The file is there, with exactly these bytes. */

@@ -68,16 +68,17 @@ export const ABORT_CASES: readonly ConformanceCase[] = [
       const bytes = await write(client, ref(1n), { size: 8 * 1024 * 1024 });
       const controller = new AbortController();
       const reason = new Error("enough");
-      let seen = 0;
+      const lengths: number[] = [];
       const reading = async (): Promise<void> => {
         for await (const chunk of client.openLTXFile(ref(1n), { signal: controller.signal })) {
-          seen += chunk.length;
+          lengths.push(chunk.length);
           controller.abort(reason);
         }
         // Chunks of any size: who gives the whole file at once has nothing left to end.
-        if (seen === bytes.length) throw reason;
+        if (lengths[0] === bytes.length) throw reason;
       };
       assert.equal(await rejection(reading(), "a file aborted at its first chunk"), reason);
+      assert.equal(lengths.length, 1, "chunks, the one before the abort counted");
       await assertStored(client, ref(1n), bytes, "the file, read again");
     },
   },
