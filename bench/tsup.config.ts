@@ -8,6 +8,7 @@ export default defineConfig({
     app: "src/app.ts",
     latency: "src/latency.ts",
     many: "src/many.ts",
+    keep: "src/keep.ts",
     "programs/codec": "src/programs/codec.ts",
     "programs/replicate-once": "src/programs/replicate-once.ts",
     "programs/restore-once": "src/programs/restore-once.ts",

@@ -1,0 +1,136 @@
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { cleanEnv, seedOf } from "@ls/testkit";
+import { type ChangeFiles, writeChanges } from "./codec/changes.js";
+import { decode, encode } from "./codec/operations.js";
+import { expectSameBytes, verifyByBoth } from "./codec/verify.js";
+import { readFlags } from "./common/arguments.js";
+import { buildGoPeer, GO_ENV } from "./common/go-peer.js";
+import { describeMachine } from "./common/machine.js";
+import { BENCH_ROOT, type Goal, publish } from "./common/report.js";
+import { runMeasured, type Usage } from "./common/run-measured.js";
+import { scratchDirectory } from "./common/scratch.js";
+import { alternate, compare, type Pair, Series } from "./common/series.js";
+import { median, medianOf } from "./common/statistics.js";
+import { format, markdownTable, megabytes, times } from "./common/table.js";
+import { requireUpstream } from "./common/upstream.js";
+import { makeDatabase } from "./data/database.js";
+
+/** What keeping a replica costs: merges of many small and of a few large level-0 files, and a restore from a snapshot and a thousand of them. */
+
+const { numbers, switches, record } = readFlags(
+  process.argv.slice(2),
+  {
+    mb: { normal: 100, quick: 4, min: 1 },
+    small: { normal: 2016, quick: 40, min: 2 },
+    large: { normal: 23, quick: 4, min: 2 },
+    l0: { normal: 1000, quick: 30, min: 1 },
+    runs: { normal: 5, quick: 1, min: 1 },
+  },
+  [],
+);
+/** Of merges, in CPU time. */
+const GOAL = 4;
+/** Pages per small file, and the share of the database in a large one. */
+const SMALL_PAGES = 8;
+const LARGE_SHARE = 0.1;
+const DEADLINE_MS = 600_000;
+
+const peer = buildGoPeer();
+const upstream = await requireUpstream();
+const program = join(BENCH_ROOT, "dist", "programs", "codec.js");
+const tmp = scratchDirectory();
+const seed = seedOf(42);
+
+async function measureMerge(what: string, changes: ChangeFiles): Promise<Pair> {
+  const directory = tmp.file(what);
+  mkdirSync(directory);
+  const at = (name: string): string => join(directory, name);
+  const inputs = writeChanges(tmp.file("db"), directory, changes);
+  const series = (side: string, output: string, command: string, args: readonly string[], env?: NodeJS.ProcessEnv): Series =>
+    new Series(`${what} by ${side}`, output, command, [...args, "merge", output, ...inputs], env);
+  const pair = await alternate(
+    series("@ls/ltx", at("ours.ltx"), process.execPath, [program]),
+    series("superfly/ltx", at("peer.ltx"), peer.binary, [], { ...process.env, ...GO_ENV }),
+    numbers.runs,
+  );
+  for (const side of ["ours", "peer"]) {
+    await verifyByBoth(at(`${side}.ltx`), peer);
+    decode(at(`${side}.ltx`), at(`${side}.pages`));
+  }
+  expectSameBytes(at("ours.pages"), at("peer.pages"));
+  rmSync(directory, { recursive: true });
+  return pair;
+}
+
+interface Restores {
+  readonly ours: readonly Usage[];
+  readonly upstream: readonly Usage[];
+}
+
+/** Both restore the same replica: a level-0 file with the whole database, and changes above it. */
+async function measureRestore(): Promise<Restores> {
+  const replica = tmp.file("replica");
+  const level = join(replica, "ltx", "0");
+  mkdirSync(level, { recursive: true });
+  encode(tmp.file("db"), join(level, `${"1".padStart(16, "0")}-${"1".padStart(16, "0")}.ltx`));
+  writeChanges(tmp.file("db"), level, { count: numbers.l0, pages: SMALL_PAGES, seed });
+  const url = pathToFileURL(replica).href;
+  const restoreOnce = join(BENCH_ROOT, "dist", "programs", "restore-once.js");
+  const [ours, theirs] = [tmp.file("ours.db"), tmp.file("upstream.db")];
+  const results = { ours: [] as Usage[], upstream: [] as Usage[] };
+  // The first pair does not count: who fills the page cache first pays for it.
+  for (let run = 0; run <= numbers.runs; run++) {
+    const byUs = await runMeasured(process.execPath, [restoreOnce, url, ours], { deadlineMs: DEADLINE_MS });
+    const byThem = await runMeasured(upstream.binary, ["restore", "-o", theirs, url], { env: cleanEnv(), deadlineMs: DEADLINE_MS });
+    expectSameBytes(ours, theirs);
+    for (const path of [ours, theirs]) rmSync(path);
+    if (run === 0) continue;
+    results.ours.push(byUs);
+    results.upstream.push(byThem);
+  }
+  return results;
+}
+
+makeDatabase(tmp.file("db"), { pageSize: 4096, bytes: numbers.mb * 1e6, kind: "mixed", seed });
+const largePages = Math.ceil((numbers.mb * 1e6 * LARGE_SHARE) / 4096);
+const merges = {
+  [`merge of ${numbers.small} small files`]: await measureMerge("small", { count: numbers.small, pages: SMALL_PAGES, seed }),
+  [`merge of ${numbers.large} large files`]: await measureMerge("large", { count: numbers.large, pages: largePages, seed }),
+};
+const restores = await measureRestore();
+
+const FIELDS = ["wallSeconds", "cpuSeconds", "peakRssBytes"] as const;
+const restored = { ours: medianOf(restores.ours, FIELDS), upstream: medianOf(restores.upstream, FIELDS) };
+const ms = (seconds: number): string => format(seconds * 1000, 0);
+const cpu = (pair: Pair["ours"]): string => format(median(pair.runs.map((run) => run.cpuMs)), 0);
+const wall = (pair: Pair["ours"]): string => format(median(pair.runs.map((run) => run.wallMs)), 0);
+const rows = [
+  ...Object.entries(merges).map(([what, pair]) => [
+    what,
+    `${cpu(pair.ours)} / ${cpu(pair.peer)}`,
+    times(compare(pair).cpu),
+    `${wall(pair.ours)} / ${wall(pair.peer)}`,
+    `${megabytes(pair.ours.peakRssBytes)} / ${megabytes(pair.peer.peakRssBytes)}`,
+  ]),
+  [
+    `restore of ${numbers.mb} MB and ${numbers.l0} changes`,
+    `${ms(restored.ours.cpuSeconds)} / ${ms(restored.upstream.cpuSeconds)}`,
+    times(restored.upstream.cpuSeconds / restored.ours.cpuSeconds),
+    `${ms(restored.ours.wallSeconds)} / ${ms(restored.upstream.wallSeconds)}`,
+    `${megabytes(restored.ours.peakRssBytes)} / ${megabytes(restored.upstream.peakRssBytes)}`,
+  ],
+];
+const goals: Goal[] = Object.entries(merges).map(([what, pair]) => ({ name: `${what}, times less CPU`, measured: compare(pair).cpu, atLeast: GOAL }));
+publish(
+  {
+    name: "keep",
+    machine: describeMachine({ litestream: upstream.version, "superfly/ltx": peer.versions["github.com/superfly/ltx"] ?? "?" }),
+    options: { ...numbers, ...switches, seed },
+    goals,
+    data: { merges, restores },
+    table: markdownTable(["ours / upstream", "CPU ms", "ratio", "wall ms", "peak RSS MB"], rows),
+  },
+  record,
+);
