@@ -1,0 +1,30 @@
+import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { Program, rowsInReplica, tempDir } from "@ls/testkit";
+import { expect, test } from "vitest";
+
+const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
+
+test("SIGTERM: every tick is durable", async () => {
+  using dir = tempDir("shutdown");
+  await using program = Program.start(MAIN, { cwd: dir.path });
+  await program.says(/Working/);
+  program.signal("SIGTERM");
+  const { code, output } = await program.ended();
+  expect(code, output).toBe(0);
+  const ticks = Number(/All (\d+) ticks are durable/.exec(output)?.[1]);
+  expect(await rowsInReplica(`file://${dir.file("replica")}`, "SELECT count(*) AS ticks FROM tick")).toEqual([{ ticks }]);
+});
+
+test("a second signal ends the wait for a destination that fails, and what is not durable is named", async () => {
+  using dir = tempDir("shutdown");
+  writeFileSync(dir.file("broken"), "not a directory");
+  await using program = Program.start(MAIN, { cwd: dir.path, env: { ...process.env, REPLICA_URL: `file://${dir.file("broken")}` } });
+  await program.says(/Working/);
+  program.signal("SIGTERM");
+  await program.says(/Shutting down/);
+  program.signal("SIGTERM");
+  const { code, output } = await program.ended();
+  expect(code, output).toBe(1);
+  expect(output).toContain("work.db");
+});
