@@ -38,6 +38,11 @@ async function openObject(place: Place, ref: LTXFileRef, key: string, what: stri
   );
   if (answer === undefined) return undefined;
   const body = bodyOf(answer, what);
+  if (answer.ETag === undefined) {
+    // Every object has one; the page of a portal on the way does not.
+    body.destroy();
+    throw new LSError("LS_STORAGE_UNAVAILABLE", `cannot ${what}: the answer is not the service's`, { retryable: true });
+  }
   if (range.offset > 0 && answer.ContentRange?.startsWith(`bytes ${range.offset}-`) !== true) {
     body.destroy();
     throw new LSError("LS_STORAGE_UNAVAILABLE", `cannot ${what}: the service does not give parts of objects`);

@@ -152,6 +152,10 @@ describe.skipIf(binary === undefined)("faults on the way", () => {
     expect(isLSError(await failure(client.writeLTXFile(ref(1n), inChunks(await ltx(1n)))), "LS_STORAGE_UNAVAILABLE")).toBe(true);
     proxy.clear();
     expect(await listed(client)).toEqual([]);
+    const bytes = await ltx(1n);
+    await client.writeLTXFile(ref(1n), inChunks(bytes));
+    proxy.arm({ fault: { kind: "answer", status: 200, body: "<html>log in</html>" }, on: "get", times: 1 });
+    expect(isSame(await bytesOf(client.openLTXFile(ref(1n))), bytes)).toBe(true);
   }, 60_000);
 
   test("failures inside a bulk delete's answer surface, file by file (E6, E8)", async () => {
