@@ -21,7 +21,7 @@ function visible(path: string): { schema: unknown; schemaVersion: unknown; userV
 }
 
 describe("attach and detach", () => {
-  it.each(["worker", "inline"] as const)("leave schema, content and every byte of the database as they were (%s)", async (host) => {
+  it.each(["worker", "inline"] as const)("[A36] leave schema, content and every byte of the database as they were (%s)", async (host) => {
     using dir = tempDir("g");
     const path = dir.file("a.db");
     await using writer = await Writer.start({ path, seed: 4, workload: "mixed" });

@@ -50,7 +50,7 @@ async function bodies(client: ReplicaClient, outputPath: string): Promise<string
 }
 
 describe("DB", () => {
-  it("makes everything committed before syncAndWait() durable", async () => {
+  it("[A39] makes everything committed before syncAndWait() durable", async () => {
     using dir = tempDir();
     const client = new MemoryClient();
     const app = application(dir.file("app.db"));
@@ -94,7 +94,7 @@ describe("DB", () => {
     app.close();
   });
 
-  it("makes a commit durable that is followed by close() at once", async () => {
+  it("[C12, H4] makes a commit durable that is followed by close() at once", async () => {
     using dir = tempDir();
     const client = new MemoryClient();
     await using setup = database(dir.file("app.db"), client);
@@ -125,7 +125,7 @@ describe("DB", () => {
     app.close();
   });
 
-  it("refuses a second replicator of the same database, and of the same destination", async () => {
+  it("[A40] refuses a second replicator of the same database, and of the same destination", async () => {
     using dir = tempDir();
     const client = new MemoryClient();
     const app = application(dir.file("app.db"));
@@ -155,7 +155,7 @@ describe("DB", () => {
     for (const app of apps) app.close();
   });
 
-  it("leaves no descriptor, timer or other handle behind, however it ends", async () => {
+  it("[H6] leaves no descriptor, timer or other handle behind, however it ends", async () => {
     using dir = tempDir();
     const store = new FaultStore(new FileReplicaClient({ path: dir.file("replica") }));
     const app = application(dir.file("app.db"));
@@ -244,7 +244,7 @@ describe("a destination that fails", () => {
     app.close();
   });
 
-  it("while closing: throttled uploads are repeated within the shutdown timeout", async () => {
+  it("[H1] while closing: throttled uploads are repeated within the shutdown timeout", async () => {
     using dir = tempDir();
     const store = new FaultStore(new MemoryClient());
     const app = application(dir.file("app.db"));
@@ -259,7 +259,7 @@ describe("a destination that fails", () => {
     app.close();
   });
 
-  it("for longer than close() waits: it releases everything and says from which TXID on", async () => {
+  it("[B14] for longer than close() waits: it releases everything and says from which TXID on", async () => {
     using dir = tempDir();
     const store = new FaultStore(new MemoryClient());
     const app = application(dir.file("app.db"));
@@ -277,7 +277,7 @@ describe("a destination that fails", () => {
     app.close();
   });
 
-  it("and a second close() with an aborted signal ends the first one's flush", async () => {
+  it("[H2] and a second close() with an aborted signal ends the first one's flush", async () => {
     using dir = tempDir();
     const store = new FaultStore(new MemoryClient());
     const app = application(dir.file("app.db"));

@@ -15,7 +15,7 @@ describe.skipIf(skipped)("an application that does not wait for locks", () => {
     return (await runProgram("driver-busy.mjs", [all], { execPath: binary ?? "", timeoutMs: 50_000 })) as Record<string, unknown>;
   }
 
-  it("is never refused without barriers, and its TRUNCATE answers busy at once", { timeout: 60_000 }, async () => {
+  it("[B16] is never refused without barriers, and its TRUNCATE answers busy at once", { timeout: 60_000 }, async () => {
     const result = await run({ barrier: "never", rows: 1, commits: 3_000, pauseMs: 0 });
     expect(result).toMatchObject({ timeout: 0, barriers: 0, busy: 0, others: [], inSync: true, rows: 3_000, truncate: { busy: 1 } });
     expect(result.truncateMs).toBeLessThan(500);

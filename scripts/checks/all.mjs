@@ -1,6 +1,7 @@
 import { checkConsumer } from "./consumer.mjs";
 import { checkImports } from "./imports.mjs";
 import { checkLinks } from "./links.mjs";
+import { checkProof } from "./proof.mjs";
 import { checkScope } from "./scope.mjs";
 import { checkTarballs } from "./tarballs.mjs";
 import { checkBuild, checkChangesets, checkKernel, checkLint, checkUnused } from "./tools.mjs";
@@ -18,6 +19,7 @@ export const GATES = [
   { name: "unused", run: checkUnused },
   { name: "scope", run: checkScope },
   { name: "links", run: checkLinks },
+  { name: "proof", run: checkProof },
   { name: "kernel", run: checkKernel },
   { name: "changesets", run: checkChangesets },
   { name: "tarballs", run: checkTarballs },

@@ -167,7 +167,7 @@ describe("the right database", () => {
 });
 
 describe("a destination that misbehaves", () => {
-  test("a dropped connection goes on where it stopped, as often as there is progress between", async () => {
+  test("[F9] a dropped connection goes on where it stopped, as often as there is progress between", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     const made = new LTXHistory(new Random(2), { transactions: 1, pageSize: 65_536, maxPages: 80 });
     const counter = new RequestCounter(new MemoryClient());
@@ -206,7 +206,7 @@ describe("a destination that misbehaves", () => {
     expect(hits()).toBe(1);
   });
 
-  test("a listing that fails is never an empty replica", async () => {
+  test("[F11] a listing that fails is never an empty replica", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     const { client } = await history(3);
     for (const error of [new LSError("LS_STORAGE_DENIED", "no"), new LSError("LS_STORAGE_UNAVAILABLE", "down", { retryable: true }), new Error("surprise")]) {
@@ -219,7 +219,7 @@ describe("a destination that misbehaves", () => {
     expect(await hurried(restoreTo(store, new MemorySink()))).toMatchObject({ txid: 12n });
   });
 
-  test("a planned file that vanished leads to a fresh listing", async () => {
+  test("[E4] a planned file that vanished leads to a fresh listing", async () => {
     const { history: made, client } = await history(4);
     await made.putAll(client, [ref(9, 1, 6), ref(1, 1, 12)]);
     const store = new FaultStore(client);
@@ -279,7 +279,7 @@ describe("a destination that misbehaves", () => {
     }
   });
 
-  test("no more requests at a time than asked for", async () => {
+  test("[F10] no more requests at a time than asked for", async () => {
     const { client } = await history(7, 40);
     let open = 0;
     let most = 0;
@@ -349,7 +349,7 @@ describe("errors say what there is", () => {
     expect(isLSError(noStart, "LS_NO_SNAPSHOTS") && noStart.details).toMatchObject({ reason: "no-start" });
   });
 
-  test("nearest points", async () => {
+  test("[F15] nearest points", async () => {
     const made = new LTXHistory(new Random(9), { transactions: 12 });
     const client = new MemoryClient();
     await made.putAll(client, [ref(1, 1, 4), ref(1, 5, 8), ref(0, 9, 9)]);
@@ -398,7 +398,7 @@ describe("to a file", () => {
     expect(statSync(dir.file("a", "b")).mode & 0o777).toBe(0o700);
   });
 
-  test("does not overwrite, and touches nothing", async () => {
+  test("[F8, F18] does not overwrite, and touches nothing", async () => {
     using dir = tempDir("restore");
     const { client } = await history(10);
     const output = dir.file("out.db");
@@ -441,7 +441,7 @@ describe("to a file", () => {
     expect(readdirSync(dir.path).sort()).toEqual(["other.db", "out.db", "out.db-wal"]);
   });
 
-  test("stale files of an absent database are removed, and named", async () => {
+  test("[F8, Q7] stale files of an absent database are removed, and named", async () => {
     using dir = tempDir("restore");
     const { client } = await history(10);
     const output = dir.file("out.db");
@@ -454,7 +454,7 @@ describe("to a file", () => {
     expect(readdirSync(dir.path)).toEqual(["out.db"]);
   });
 
-  test("nothing is left after a failure at any file, or an abort", async () => {
+  test("[F7] nothing is left after a failure at any file, or an abort", async () => {
     using dir = tempDir("restore");
     const { client } = await history(11);
     for (let after = 0; after < 12; after++) {

@@ -301,7 +301,7 @@ describe("permissions", () => {
 });
 
 describe("listing", () => {
-  test("is sorted, starts at seek, and holds nothing foreign", async () => {
+  test("[Q10] is sorted, starts at seek, and holds nothing foreign", async () => {
     for (const txid of [0x10n, 2n, 1n, 0xffn, 0x100n]) await client.writeLTXFile(ref(txid), ltx(txid));
     await client.writeLTXFile({ level: 0, minTXID: 1n, maxTXID: 0x20n }, ltx(1n));
     const level = dirname(pathOf(1n));

@@ -209,7 +209,7 @@ describe("attach", () => {
       expect(bad.asked).toEqual(["open", "putStaged", "putStaged", "dropDamaged", "open", "probe", "attach"]);
     });
 
-    it("keeps it when the destination cannot be asked", async () => {
+    it("[M1] keeps it when the destination cannot be asked", async () => {
       const client = await destination(3);
       const down = new LSError("LS_STORAGE_UNAVAILABLE", "down", { retryable: true });
       client.openLTXFile = async function* (): AsyncGenerator<Uint8Array> {

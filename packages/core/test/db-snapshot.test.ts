@@ -98,7 +98,7 @@ test("calls wait for one another; without new commits the file that is there is 
   expect((await client.at(9)).length).toBe(2);
 });
 
-test("an upload that fails leaves nothing there, and nothing held", async () => {
+test("[C10] an upload that fails leaves nothing there, and nothing held", async () => {
   client.beforeChunk = () => {
     if (client.chunks === 3) throw new LSError("LS_STORAGE_UNAVAILABLE", "gone", { retryable: true });
   };

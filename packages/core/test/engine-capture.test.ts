@@ -31,7 +31,7 @@ async function expectReplica(replica: TestReplica, engine: TestEngine, path: str
   expect(replica.differences(imageOf(path))).toEqual([]);
 }
 
-test.each([512, 1024, 4096, 65536])("growing and shrinking within one cut and over many, page size %i", async (pageSize) => {
+test.each([512, 1024, 4096, 65536])("[A3, A5, A29] growing and shrinking within one cut and over many, page size %i", async (pageSize) => {
   using directory = tempDirectory();
   const path = join(directory.path, "app.db");
   const app = create(path, pageSize);
@@ -93,7 +93,7 @@ test("one transaction larger than the capture goes through in one file", async (
   app.close();
 }, 60_000);
 
-test("a backlog is cut in pieces that end on commits, without waiting for the interval", async () => {
+test("[A15, A16] a backlog is cut in pieces that end on commits, without waiting for the interval", async () => {
   using directory = tempDirectory();
   const path = join(directory.path, "app.db");
   const app = create(path);
@@ -107,7 +107,7 @@ test("a backlog is cut in pieces that end on commits, without waiting for the in
   app.close();
 }, 60_000);
 
-test("the image of a database that is written and checkpointed meanwhile is one commit of it", async () => {
+test("[A9] the image of a database that is written and checkpointed meanwhile is one commit of it", async () => {
   using directory = tempDirectory();
   const path = join(directory.path, "app.db");
   const app = create(path);
@@ -171,7 +171,7 @@ test("as many staged files as allowed: cutting pauses, checkpoints go on, and on
   app.close();
 });
 
-test("a local file goes when it is acknowledged and in the saved table, the newest never", async () => {
+test("[E2, E11, L11] a local file goes when it is acknowledged and in the saved table, the newest never", async () => {
   using directory = tempDirectory();
   const path = join(directory.path, "app.db");
   const app = create(path);
@@ -217,7 +217,7 @@ test("mtime equals the header's time, and times never run backwards", async () =
   app.close();
 });
 
-test("a reader that is older than our mark suspends the barrier, and is reported", async () => {
+test("[B1, B15] a reader that is older than our mark suspends the barrier, and is reported", async () => {
   using directory = tempDirectory();
   const path = join(directory.path, "app.db");
   const app = create(path);

@@ -39,7 +39,7 @@ async function expectReplica(replica: TestReplica, engine: TestEngine, path: str
 for (const mode of ["PASSIVE", "FULL", "RESTART", "TRUNCATE"]) {
   for (const ending of ["a clean stop", "a kill"]) {
     for (const after of [0, 3, 400]) {
-      test(`${ending}, then foreign commits, a ${mode} checkpoint, and ${after} commits: nothing is missed`, async () => {
+      test(`[A8, B2, Q1] ${ending}, then foreign commits, a ${mode} checkpoint, and ${after} commits: nothing is missed`, async () => {
         using directory = tempDirectory();
         const path = join(directory.path, "app.db");
         const app = create(path);
@@ -135,7 +135,7 @@ test("the WAL was deleted by an orderly close of the application: only the pages
   app.close();
 });
 
-test("an idle database gets no TXID, over restarts and checkpoints", async () => {
+test("[A13, A23, B11] an idle database gets no TXID, over restarts and checkpoints", async () => {
   using directory = tempDirectory();
   const path = join(directory.path, "app.db");
   const app = create(path);
@@ -151,7 +151,7 @@ test("an idle database gets no TXID, over restarts and checkpoints", async () =>
   app.close();
 });
 
-test("an old copy of database and WAL was put back and written on: its frames under the same salts are not taken for the captured ones", async () => {
+test("[A10] an old copy of database and WAL was put back and written on: its frames under the same salts are not taken for the captured ones", async () => {
   using directory = tempDirectory();
   const path = join(directory.path, "app.db");
   let app = create(path, 50);
@@ -233,7 +233,7 @@ test("a missing page table is built beside capture when the WAL proves continuit
   app.close();
 });
 
-test("adoption, a destination that is ahead, and files that are gone locally: the next TXID follows the destination's", async () => {
+test("[A6] adoption, a destination that is ahead, and files that are gone locally: the next TXID follows the destination's", async () => {
   using directory = tempDirectory();
   const path = join(directory.path, "app.db");
   const app = create(path);
@@ -331,7 +331,7 @@ test("a damaged older file is not sent: what follows it continues the destinatio
   app.close();
 });
 
-test("the database file is replaced while it is attached", async () => {
+test("[A27] the database file is replaced while it is attached", async () => {
   using directory = tempDirectory();
   const path = join(directory.path, "app.db");
   const app = create(path);
@@ -369,7 +369,7 @@ test("deleted while attached: not ready, never created again by us, and attached
   app.close();
 });
 
-test("absent, empty, a rollback journal, then WAL: waited for, and never touched", async () => {
+test("[A26] absent, empty, a rollback journal, then WAL: waited for, and never touched", async () => {
   using directory = tempDirectory();
   const path = join(directory.path, "app.db");
   const engine = new TestEngine(path, { monitorIntervalMs: 20 });
@@ -393,7 +393,7 @@ test("absent, empty, a rollback journal, then WAL: waited for, and never touched
   app.close();
 });
 
-test("attach while attached starts anew from what the disk holds: a staged file that vanished before its upload is made up for", async () => {
+test("[A19] attach while attached starts anew from what the disk holds: a staged file that vanished before its upload is made up for", async () => {
   using directory = tempDirectory();
   const path = join(directory.path, "app.db");
   const app = create(path);

@@ -15,7 +15,7 @@ function mountSmall(path: string, bytes: number): (() => void) | undefined {
   return () => void execFileSync("umount", ["-l", path]);
 }
 
-test("a full disk while staging: nothing half-written stays, the application goes on, and capture recovers when there is room", async (context) => {
+test("[A33] a full disk while staging: nothing half-written stays, the application goes on, and capture recovers when there is room", async (context) => {
   using directory = tempDirectory();
   const metaPath = join(directory.path, "meta");
   const unmount = mountSmall(metaPath, 1024 * 1024);

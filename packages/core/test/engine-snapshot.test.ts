@@ -45,7 +45,7 @@ const problem = async (work: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error,
   );
 
-test("a slow reader beside a writer at full speed that checkpoints by itself: each snapshot is exactly its TXID", { timeout: 60_000 }, async () => {
+test("[B4, B9, C1] a slow reader beside a writer at full speed that checkpoints by itself: each snapshot is exactly its TXID", { timeout: 60_000 }, async () => {
   using directory = tempDirectory();
   const path = join(directory.path, "app.db");
   const app = openWAL(path);
@@ -87,7 +87,7 @@ test("a slow reader beside a writer at full speed that checkpoints by itself: ea
   await engine.stop();
 });
 
-test("commits after the snapshot's TXID are not in it, whatever was checkpointed meanwhile (C2)", async () => {
+test("[C2] commits after the snapshot's TXID are not in it, whatever was checkpointed meanwhile", async () => {
   using directory = tempDirectory();
   const path = join(directory.path, "app.db");
   const app = openWAL(path);
@@ -113,7 +113,7 @@ test("commits after the snapshot's TXID are not in it, whatever was checkpointed
   app.close();
 });
 
-test.each(["grown", "shrunk"])("the size is the committed one of a database that has %s in the WAL only (C3)", async (how) => {
+test.each(["grown", "shrunk"])("[C3] the size is the committed one of a database that has %s in the WAL only", async (how) => {
   using directory = tempDirectory();
   const path = join(directory.path, "app.db");
   const app = openWAL(path);
@@ -172,7 +172,7 @@ test("chunks are large, bounded, and those of a large database go through a work
   app.close();
 });
 
-test("an abandoned snapshot holds nothing back (B10)", async () => {
+test("[B10] an abandoned snapshot holds nothing back", async () => {
   using directory = tempDirectory();
   const path = join(directory.path, "app.db");
   const app = openWAL(path);

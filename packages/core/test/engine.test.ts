@@ -55,7 +55,7 @@ test("a database that is named by a symbolic link: SQLite's WAL lies beside the 
   app.close();
 });
 
-test("sync() before attach() is refused, and does not make the engine attach by itself", async () => {
+test("[A25] sync() before attach() is refused, and does not make the engine attach by itself", async () => {
   using directory = tempDirectory();
   const path = join(directory.path, "app.db");
   const app = openWAL(path);

@@ -87,7 +87,7 @@ test("at rest and busy it is sent at every interval, by GET, with the user as he
   expect(requests.length).toBe(sent);
 });
 
-test("M6: it stays away while one of the databases is behind, and comes back with it", async () => {
+test("[M6] it stays away while one of the databases is behind, and comes back with it", async () => {
   const faults = new FaultStore(new MemoryClient());
   const failing = database("b.db", faults);
   await open([database("a.db", new MemoryClient()), failing]);

@@ -26,7 +26,7 @@ describe(`keeping (seed ${seed})`, () => {
     expect(kept.keeper.status()).toMatchObject({ failures: 0, isAppendOnly: false, snapshot: { txid: 1n } });
   });
 
-  test("a destination at rest gets no request, and there is no timer", async () => {
+  test("[E15, L2, L4] a destination at rest gets no request, and there is no timer", async () => {
     const kept = new Kept(seed);
     await kept.attach();
     await kept.run(5);
@@ -71,7 +71,7 @@ describe(`keeping (seed ${seed})`, () => {
     expect(await kept.names(1)).toBe("2-70");
   });
 
-  test("a damaged file is named once and not tried again", async () => {
+  test("[D5] a damaged file is named once and not tried again", async () => {
     const kept = new Kept(seed);
     await kept.attach();
     await kept.run(20);
@@ -107,7 +107,7 @@ describe(`keeping (seed ${seed})`, () => {
     for (const txid of [14n, 30n, 31n, 80n]) await kept.expectRestorable(txid);
   });
 
-  test("files that another one deleted: a new listing, then on", async () => {
+  test("[D23] files that another one deleted: a new listing, then on", async () => {
     const kept = new Kept(seed);
     await kept.attach();
     await kept.run(65);
@@ -149,7 +149,7 @@ describe(`keeping (seed ${seed})`, () => {
     await kept.expectRestorable(kept.uploaded);
   });
 
-  test("per-key failures of a deletion surface, and what is still there is tried again", async () => {
+  test("[E6] per-key failures of a deletion surface, and what is still there is tried again", async () => {
     const kept = new Kept(seed);
     await kept.attach();
     await kept.run(60);
@@ -162,7 +162,7 @@ describe(`keeping (seed ${seed})`, () => {
     expect(kept.of("keeping-recovered")).toMatchObject([{ failures: 2 }]);
   });
 
-  test("an append-only destination is said to be one, once, and everything else goes on", async () => {
+  test("[E14] an append-only destination is said to be one, once, and everything else goes on", async () => {
     const kept = new Kept(seed);
     await kept.attach();
     const hits = kept.store.arm({ operation: "delete", fault: { kind: "fail", error: denied } });
@@ -176,7 +176,7 @@ describe(`keeping (seed ${seed})`, () => {
     await kept.expectSound();
   });
 
-  test("a service that says deleted, and is not: told", async () => {
+  test("[E7] a service that says deleted, and is not: told", async () => {
     const kept = new Kept(seed);
     await kept.attach();
     kept.store.arm({ operation: "delete", fault: { kind: "lie" } });
@@ -190,7 +190,7 @@ describe(`keeping (seed ${seed})`, () => {
     await kept.expectSound();
   });
 
-  test("an error while listing deletes nothing", async () => {
+  test("[E13] an error while listing deletes nothing", async () => {
     const kept = new Kept(seed);
     await kept.attach();
     await kept.run(60);
@@ -202,7 +202,7 @@ describe(`keeping (seed ${seed})`, () => {
     await kept.expectSound();
   }, 60_000);
 
-  test("ended in the middle of a merge: nothing is visible, and a new listing goes on", async () => {
+  test("[D6] ended in the middle of a merge: nothing is visible, and a new listing goes on", async () => {
     const kept = new Kept(seed);
     await kept.attach();
     await kept.run(29);

@@ -81,7 +81,7 @@ describe.each([
 ])(`merge $where (seed ${seed})`, ({ merging }) => {
   const setup = (transactions: number, maxPages = 40): Promise<Setup> => setupWith(merging, transactions, maxPages);
 
-  test("the state, the range and the time are those of the newest input; every byte is verified", async () => {
+  test("[D1] the state, the range and the time are those of the newest input; every byte is verified", async () => {
     const { history, memory, merge, list: listed } = await setup(60);
     const all = await listed(0);
     const outcome = await merge(1, all.slice(9, 40));
@@ -113,7 +113,7 @@ describe.each([
     expect(memory.peek({ level: 1, minTXID: 1n, maxTXID: 10n })).toBe(first);
   });
 
-  test("local copies are read instead of the destination, from where they vanish on the destination", async () => {
+  test("[D2] local copies are read instead of the destination, from where they vanish on the destination", async () => {
     const { history, memory, counter, store, list: listed } = await setup(20);
     const files = await listed(0);
     const locals = new Map(await Promise.all(files.map(async (file) => [file.maxTXID, await history.raw(file.maxTXID)] as const)));
@@ -211,7 +211,7 @@ describe.each([
     expect(await listed(9)).toEqual([]);
   });
 
-  test("connections that break are taken up again", async () => {
+  test("[D4] connections that break are taken up again", async () => {
     const { counter, store, merge, list: listed } = await setup(50, 400);
     store.arm({ operation: "open", fault: { kind: "drop", afterBytes: 100 }, times: 6 });
     const outcome = await merge(1, await listed(0));

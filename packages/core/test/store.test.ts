@@ -154,7 +154,7 @@ describe("a database in a Store", () => {
     expect(store.status().databases[0]?.keeping.nextAt).toBeUndefined();
   }, 20_000);
 
-  test("the listing of attaching is the only one", async () => {
+  test("[L3] the listing of attaching is the only one", async () => {
     const original = source("a.db");
     const counter = new RequestCounter(new MemoryClient());
     const db = database("a.db", counter);
@@ -314,7 +314,7 @@ describe("trouble", () => {
     expect(added.status().databases).toEqual([]);
   });
 
-  test("a database that is locked at first is taken up when it is free", async () => {
+  test("[K9] a database that is locked at first is taken up when it is free", async () => {
     source("a.db");
     source("b.db");
     const holder = database("a.db", new MemoryClient());

@@ -7,7 +7,7 @@ import { Replica } from "../src/replica/replica.js";
 import { Store } from "../src/store/store.js";
 import { openWAL, tempDirectory } from "./harness.js";
 
-test("P5: Store, DB and Replica may come from different copies of this package", async () => {
+test("[P5] Store, DB and Replica may come from different copies of this package", async () => {
   vi.resetModules();
   const other = { ...(await import("../src/db/db.js")), ...(await import("../src/replica/replica.js")) };
   expect(other.DB).not.toBe(DB);

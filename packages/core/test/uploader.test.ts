@@ -114,7 +114,7 @@ describe("Uploader", () => {
     expect(made.destination.files.size).toBe(1);
   });
 
-  it("looks into the listing first where the service would overwrite", async () => {
+  it("[A40] looks into the listing first where the service would overwrite", async () => {
     const made = setup(new Destination({ createOnly: false }));
     const ours = randomBytes(700);
     made.destination.files.set(1n, ours);

@@ -112,7 +112,7 @@ function tellNothing(): void {
   vi.spyOn(DirectoryWatchers.prototype, "watch").mockImplementation(() => {});
 }
 
-describe("K3: whatever appears is found, and what it holds is replicated", () => {
+describe("[K3] whatever appears is found, and what it holds is replicated", () => {
   test.each(["told by the system", "found by looking"])(
     "%s",
     async (how) => {
@@ -258,7 +258,7 @@ describe("K3: whatever appears is found, and what it holds is replicated", () =>
   });
 });
 
-describe("K5: what is no database is left alone", () => {
+describe("[K5] what is no database is left alone", () => {
   test("companions, state directories, other files, links, and circles of links", async () => {
     create("app.db");
     writeFileSync(at("notes.txt"), "no database, but as long as a page of one".repeat(200));
@@ -375,7 +375,7 @@ describe("refused", () => {
   });
 });
 
-test("K4: databases of one name in different directories keep their own state", async () => {
+test("[K4] databases of one name in different directories keep their own state", async () => {
   create("a/app.db", "of a");
   create("b/app.db", "of b");
   const store = await openStore();
@@ -386,7 +386,7 @@ test("K4: databases of one name in different directories keep their own state", 
   for (const name of ["a", "b"]) expect(existsSync(at(`${name}/.app.db-litestream`))).toBe(true);
 });
 
-describe("K12: a database is deleted while it is attached", () => {
+describe("[K12] a database is deleted while it is attached", () => {
   test("what was staged still arrives, it is told, and no file is made in its place", async () => {
     const faults = new FaultStore(new MemoryClient());
     const app = create("a.db");
@@ -465,7 +465,7 @@ test("a directory that cannot be listed is told once, keeps what is in it, and h
   expect(of("database-gone")).toEqual([]);
 });
 
-test("K6: any order of creating, deleting, renaming, opening and closing: what is there in the end is what is replicated", async () => {
+test("[K6] any order of creating, deleting, renaming, opening and closing: what is there in the end is what is replicated", async () => {
   const seed = seedOf(Date.now() >>> 0);
   const random = new Random(seed);
   const store = await openStore();
@@ -497,7 +497,7 @@ test("K6: any order of creating, deleting, renaming, opening and closing: what i
   for (const [name, app] of apps) expect(await rowsOf(destinationOf(name)), `seed ${seed}: ${name}`).toEqual(app.prepare("SELECT v FROM t").pluck().all());
 }, 60_000);
 
-test("K9: a database that is locked when it is found is waited for, visibly", async () => {
+test("[K9] a database that is locked when it is found is waited for, visibly", async () => {
   const app = create("a.db");
   app.pragma("wal_checkpoint(TRUNCATE)");
   app.pragma("locking_mode = EXCLUSIVE");
@@ -530,7 +530,7 @@ describe("many", () => {
     }
   }
 
-  test("K1, K2, K8: they are started a few at a time, cost no timer or watch each, and a commit in one wakes no other", async () => {
+  test("[K1, K2, K8] they are started a few at a time, cost no timer or watch each, and a commit in one wakes no other", async () => {
     const COUNT = 150;
     fill(COUNT);
     let listing = 0;
@@ -577,7 +577,7 @@ describe("many", () => {
     expect(count().watches).toBeLessThanOrEqual(21);
   }, 60_000);
 
-  test("K7: one of a hundred is damaged, one locked, one unreachable; the others do not notice", async () => {
+  test("[K7] one of a hundred is damaged, one locked, one unreachable; the others do not notice", async () => {
     fill(100);
     truncateSync(at("tenant-1/1.db"), 5000);
     const locked = new Database(at("tenant-2/2.db"));

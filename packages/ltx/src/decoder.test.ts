@@ -102,7 +102,7 @@ function seal(logical: readonly Uint8Array[], file: Uint8Array): Uint8Array {
 }
 
 describe.each(["wasm", "js"])("%s", (kind) => {
-  test("a file cut off anywhere is LTX_TRUNCATED, whatever the chunks", async () => {
+  test("[D15, Q5] a file cut off anywhere is LTX_TRUNCATED, whatever the chunks", async () => {
     forceJSCodec(kind === "js");
     const bytes = await encodeFile(INCREMENT, PAGES);
     expect(codeOf(bytes)).toBe("ok");
@@ -112,7 +112,7 @@ describe.each(["wasm", "js"])("%s", (kind) => {
     }
   });
 
-  test("bytes after the trailer are LTX_CORRUPTED", async () => {
+  test("[D22] bytes after the trailer are LTX_CORRUPTED", async () => {
     forceJSCodec(kind === "js");
     const bytes = await encodeFile(INCREMENT, PAGES);
     for (const extra of [1, 24, 5000]) expect(codeOf(concat([bytes, new Uint8Array(extra)]), 100)).toBe("LTX_CORRUPTED");
@@ -133,7 +133,7 @@ describe.each(["wasm", "js"])("%s", (kind) => {
     }
   });
 
-  test("a page beyond commit is refused although every checksum is right", async () => {
+  test("[Q8] a page beyond commit is refused although every checksum is right", async () => {
     forceJSCodec(kind === "js");
     const bytes = await encodeFile(INCREMENT, PAGES);
     new DataView(bytes.buffer).setUint32(12, 39, false); // commit

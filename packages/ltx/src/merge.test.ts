@@ -137,7 +137,7 @@ const REGROW: Step = {
   ]),
 };
 
-test("grow, shrink, grow", async () => {
+test("[D20] grow, shrink, grow", async () => {
   const files = await Promise.all([GROW, SHRINK, REGROW].map((step, i) => encodeStep(step, BigInt(i + 1))));
   const { pages } = await decodeFile(await merge(files, 100));
   expect([...pages.keys()]).toEqual([1, 2, 3, 4, 5]);
@@ -249,7 +249,7 @@ describe("refuses", () => {
   });
 });
 
-test("damage in any input is found, and every source is closed", async () => {
+test("[D9] damage in any input is found, and every source is closed", async () => {
   const files = await Promise.all([GROW, SHRINK, REGROW].map((step, i) => encodeStep(step, BigInt(i + 1))));
   for (const [victim, file] of files.entries()) {
     for (let at = 0; at < file.length; at += 3) {

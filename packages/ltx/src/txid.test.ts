@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { isLTXError } from "./error.js";
 import { formatLTXFilename, formatTXID, parseLTXFilename, parseTXID } from "./txid.js";
 
-test("a TXID is 16 lower-case hex digits, beyond 2^53 too", () => {
+test("[D21, F14] a TXID is 16 lower-case hex digits, beyond 2^53 too", () => {
   for (const [txid, text] of [
     [1n, "0000000000000001"],
     [0x20_0000_0000_0001n, "0020000000000001"],

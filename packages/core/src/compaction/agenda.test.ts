@@ -17,7 +17,7 @@ function kinds(model: KeepingModel): string {
 }
 
 describe("the first day", () => {
-  test("a new database is stored as an image and a snapshot, and after that only what changes", () => {
+  test("[C8] a new database is stored as an image and a snapshot, and after that only what changes", () => {
     const model = new KeepingModel({ startMs: DAY + 12_345, databasePages: 5000 });
     model.write([]);
     for (let minute = 0; minute < 24 * 60 - 1; minute++) {
@@ -29,7 +29,7 @@ describe("the first day", () => {
     expect(model.inventory.level(1)[0]?.minTXID).toBe((model.inventory.level(9)[0]?.maxTXID ?? 0n) + 1n);
   });
 
-  test("one commit on an idle database: its levels, then nothing for ever", () => {
+  test("[D18] one commit on an idle database: its levels, then nothing for ever", () => {
     const model = new KeepingModel({ startMs: DAY });
     model.write([]);
     model.advance(1000);
@@ -46,7 +46,7 @@ describe("the first day", () => {
 });
 
 describe("when", () => {
-  test("levels are written at upstream's boundaries", () => {
+  test("[D19] levels are written at upstream's boundaries", () => {
     const model = new KeepingModel({ startMs: DAY + 1000 });
     model.write([]);
     model.advance(4000);
@@ -67,7 +67,7 @@ describe("when", () => {
     expectKept(model);
   });
 
-  test("a process that restarts every ten minutes takes its snapshots in time", () => {
+  test("[C6] a process that restarts every ten minutes takes its snapshots in time", () => {
     const model = new KeepingModel({ startMs: DAY });
     model.write([]);
     for (let i = 0; i < 3 * 24 * 6 - 1; i++) {

@@ -71,7 +71,7 @@ describe("levels above", () => {
 });
 
 describe("memory", () => {
-  test("many small files are merged at once, large ones as many as memory holds", () => {
+  test("[C7] many small files are merged at once, large ones as many as memory holds", () => {
     const small = Array.from({ length: 2016 }, () => ({ size: 12_000 }));
     expect(fittingCount(small)).toBe(2016);
     const large = Array.from({ length: 5000 }, () => ({ size: 2 ** 30 }));

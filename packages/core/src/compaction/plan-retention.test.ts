@@ -75,7 +75,7 @@ describe("snapshots and the levels below them", () => {
     expect(outcome(planHistoryRetention(question(list, now, given)))).toBe(expected);
   });
 
-  test("a clock that is a year ahead takes a tenth at a time", () => {
+  test("[E16] a clock that is a year ahead takes a tenth at a time", () => {
     const list = Array.from({ length: 720 }, (_, i) => `9/1-${i + 1}@${i}`).join(" ");
     expect(planHistoryRetention(question(list, 365 * 86_400, {})).files).toHaveLength(72);
   });

@@ -15,7 +15,7 @@ describe("isDestinationAhead", () => {
     [9n, 9n, false],
     [9n, 8n, false],
     [8n, 9n, true],
-  ])("local %d, remote %d: %s", (local, remote, expected) => {
+  ])("[A7] local %d, remote %d: %s", (local, remote, expected) => {
     expect(isDestinationAhead(local, remote)).toBe(expected);
   });
 });

@@ -129,7 +129,7 @@ function reachableBySearch(list: readonly LTXFileInfo[]): Map<bigint, number> {
 }
 
 describe("against a search of the whole graph", () => {
-  test("every reachable TXID is planned, by a valid and cheapest chain; no other is", () => {
+  test("[F2] every reachable TXID is planned, by a valid and cheapest chain; no other is", () => {
     fc.assert(
       fc.property(anyFiles, (list) => {
         const reachable = reachableBySearch(list);
@@ -163,7 +163,7 @@ describe("against a search of the whole graph", () => {
     );
   });
 
-  test("a timestamp gives the newest reachable TXID in time, or a failure that says why not", () => {
+  test("[Q2] a timestamp gives the newest reachable TXID in time, or a failure that says why not", () => {
     fc.assert(
       fc.property(anyFiles, fc.integer({ min: -1, max: 41 }), (list, seconds) => {
         const times = new Map<bigint, number>();

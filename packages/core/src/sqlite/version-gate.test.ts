@@ -21,7 +21,7 @@ describe("gateVersion", () => {
     ["3.7.0", false, false],
     ["", false, false],
     ["undefined", false, false],
-  ])("%s: takeover %s, NOOP %s", (version, takeover, noop) => {
+  ])("[B12, P3] %s: takeover %s, NOOP %s", (version, takeover, noop) => {
     const gate = gateVersion(version);
     expect(gate).toMatchObject({ takeover, noop });
     expect(gate.warning !== undefined).toBe(!takeover);

@@ -22,7 +22,7 @@ function database(changes: Partial<DBStatus>, openError?: StoreDatabaseStatus["o
 
 const LOCKED = { code: "LS_LOCKED", message: "", retryable: false, at: new Date(0), nextRetryAt: undefined };
 
-describe("M6: a heartbeat says that every database is at its destination", () => {
+describe("[M6] a heartbeat says that every database is at its destination", () => {
   test.each<[string, StoreDatabaseStatus[], boolean]>([
     ["no database at all", [], false],
     ["with nothing to do", [database({})], true],

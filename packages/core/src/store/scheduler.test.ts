@@ -42,7 +42,7 @@ describe("queue", () => {
 describe("scheduler", () => {
   const item = (log: string[], name: string, clock: FakeClock): { due(): void } => ({ due: () => log.push(`${name}@${clock.now()}`) });
 
-  test("each at its time, with one timer, and none when nothing waits", async () => {
+  test("[L12] each at its time, with one timer, and none when nothing waits", async () => {
     const clock = new FakeClock(0);
     const scheduler = new Scheduler(clock);
     const log: string[] = [];

@@ -89,7 +89,7 @@ describe("PageMap", () => {
     expect(ends).toEqual([6, 12, 18, 24, 30]);
   });
 
-  it("keeps one transaction far larger than the pool, by reference", () => {
+  it("[A32] keeps one transaction far larger than the pool, by reference", () => {
     const pages = 5000;
     const wal = new MemoryWAL(pages, 1, PAGE_SIZE);
     for (let i = 1; i <= pages; i++) wal.add({ pgno: pages + 1 - i, commit: i === pages ? pages : 0, fill: i & 0xff });
@@ -126,7 +126,7 @@ describe("PageMap", () => {
     expect([...map.missingAbove(4)]).toEqual([5, 6, 7, 8, 9]);
   });
 
-  it("never gives the lock page away, and knows it is not missing", () => {
+  it("[A30] never gives the lock page away, and knows it is not missing", () => {
     const pageSize = 65536;
     const lock = 16385;
     const wal = new MemoryWAL(3, 1, pageSize);

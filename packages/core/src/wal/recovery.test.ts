@@ -146,7 +146,7 @@ describe.each(["little-endian", "big-endian"])("WAL with %s checksums", (order) 
     expect(wrong).toEqual([]);
   });
 
-  it("recovers what SQLite recovers when any byte is damaged", { timeout: 120_000 }, () => {
+  it("[A31] recovers what SQLite recovers when any byte is damaged", { timeout: 120_000 }, () => {
     const wrong: string[] = [];
     for (let at = 0; at < pair.wal.byteLength; at++) {
       const wal = pair.wal.slice();

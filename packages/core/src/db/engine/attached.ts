@@ -320,7 +320,7 @@ export class Attached {
 
   /**
    * Takes new frames, moves the mark, and checkpoints where that is due.
-   * @param due whether a checkpoint waits for `minCheckpointPages`.
+   * @param due whether a checkpoint waits for `minCheckpointPages`; beyond `maxWalBytes` none does.
    */
   async look(due: "threshold" | "now", slicer: Slicer): Promise<Look> {
     const { gate, settings } = this.#context;
@@ -328,7 +328,8 @@ export class Attached {
     await this.#syncLongTail(this.readEnd());
     let result = await this.#takeover.look(slicer);
     let end = this.readEnd();
-    const wanted = due === "now" || end.frames >= settings.minCheckpointPages;
+    const walBytes = frameEnd(end.frames, this.pageSize);
+    const wanted = due === "now" || end.frames >= settings.minCheckpointPages || walBytes > settings.maxWalBytes;
     const checkpointed = result === "partial" && gate.takeover && wanted && end.frames > end.backfilled;
     if (checkpointed) {
       result = await this.#takeover.checkpoint(this.#barrierAllowed(end), slicer);

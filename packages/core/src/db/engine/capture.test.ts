@@ -53,7 +53,7 @@ describe("a transaction of many steps", () => {
   const end = { header: wal.header, frames: pages + 1, backfilled: 0 };
   const walBytes = (pages + 1) * frameSize(PAGE_SIZE);
 
-  it("is captured in slices of one step, each frame read once, and cut only as a whole", async () => {
+  it("[A11] is captured in slices of one step, each frame read once, and cut only as a whole", async () => {
     const slicer = new EagerSlicer(() => {
       expect([capture.mustCut, capture.isBehind(end)]).toEqual([false, true]);
     });

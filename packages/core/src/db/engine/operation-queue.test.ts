@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { OperationQueue } from "./operation-queue.js";
 
-test("operations never overlap and run in order, whatever they await, throw or have cancelled", async () => {
+test("[A20] operations never overlap and run in order, whatever they await, throw or have cancelled", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.record({ turns: fc.nat(3), fails: fc.boolean(), abortAfter: fc.option(fc.nat(6), { nil: undefined }) }), { maxLength: 20 }),
@@ -47,7 +47,7 @@ test("operations never overlap and run in order, whatever they await, throw or h
   );
 });
 
-test("a waiting operation that is cancelled leaves at once", async () => {
+test("[A17] a waiting operation that is cancelled leaves at once", async () => {
   const queue = new OperationQueue();
   let finish = (): void => {};
   const first = queue.run(() => new Promise<void>((resolve) => (finish = resolve)));

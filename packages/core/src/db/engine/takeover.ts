@@ -95,7 +95,8 @@ export class Takeover {
   async checkpoint(hurried: boolean, slicer: Slicer): Promise<TakeoverResult> {
     const { capture, readEnd } = this.#parts;
     const waitUntil = performance.now() + BUSY_WAIT_MS;
-    for (let round = 0; round < (hurried ? 1 : ROUNDS); round++) {
+    // Behind a reader that stays, further rounds would get no further either.
+    for (let round = 0; round < (hurried || this.readerBlocks ? 1 : ROUNDS); round++) {
       // A round beside another checkpoint would be spent for nothing.
       while (this.#passive().busy && performance.now() < waitUntil) await setTimeout(1);
       await capture.grab(readEnd(), slicer);
