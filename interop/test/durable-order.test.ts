@@ -21,7 +21,8 @@ const log = vi.hoisted(() => {
     });
   };
   if (process.platform === "linux") {
-    for (const name of ["fsyncSync", "fdatasyncSync", "fsync", "fdatasync"]) watch(fs, name, (_, [fd]) => calls.push({ call: "sync", path: pathOf(Number(fd)) }));
+    for (const name of ["fsyncSync", "fdatasyncSync", "fsync", "fdatasync"])
+      watch(fs, name, (_, [fd]) => calls.push({ call: "sync", path: pathOf(Number(fd)) }));
     for (const owner of [fs, fs.promises]) {
       for (const name of ["rename", "link"]) watch(owner, name, (_, [from, to]) => calls.push({ call: "name", from: String(from), to: String(to) }));
     }

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../lib/workspace.mjs";
-import { CATALOGUE, ELSEWHERE, LEFT_OUT } from "../proof/catalogue.mjs";
+import { CATALOGUE, ELSEWHERE, LEFT_OUT, OPEN } from "../proof/catalogue.mjs";
 import { isDocumented } from "../proof/document.mjs";
 import { digestOf } from "../proof/mutation.mjs";
 import { MUTATIONS } from "../proof/mutations.mjs";
@@ -10,18 +10,17 @@ import { testsByEntry } from "../proof/titles.mjs";
 import { single, sum } from "./gate.mjs";
 
 /**
- * Every entry of the regression catalogue is in the title of a test that was shown to fail, or is left out for a stated reason; and what
- * docs/proof.md says is still so.
+ * Every entry of the regression catalogue is in the title of a test that was shown to fail, is left out for a stated reason, or is known to be open;
+ * and what docs/proof.md says is still so.
  */
 export async function checkProof() {
   const tests = testsByEntry();
   const proofs = new Map(readProofs().map((proof) => [proof.digest, proof]));
-  const proven = new Set(MUTATIONS.flatMap((one) => one.ids));
+  const proven = new Set(MUTATIONS.filter((one) => proofs.has(digestOf(one))).flatMap((one) => one.ids));
   return sum([
     ...Object.keys(CATALOGUE).map((id) => {
-      const isTested = tests.has(id) && (proven.has(id) || ELSEWHERE[id] !== undefined);
-      const isLeftOut = LEFT_OUT[id] !== undefined || (ELSEWHERE[id] !== undefined && !tests.has(id));
-      return single(isTested !== isLeftOut, isTested ? `${id} is tested and left out` : `${id} has no test with a mutation, and no reason to be left out`);
+      const reasons = [LEFT_OUT[id] !== undefined, ELSEWHERE[id] !== undefined, OPEN.has(id), proven.has(id)];
+      return single(reasons.filter((holds) => holds).length === 1, `${id} must be one of these: proven by a mutation, left out with a reason, or open`);
     }),
     ...[...tests.keys()].map((id) => single(CATALOGUE[id] !== undefined, `a test names ${id}, which is not in the catalogue`)),
     ...MUTATIONS.map((one) => checkMutation(one, tests, proofs)),
@@ -41,5 +40,6 @@ function checkMutation(one, tests, proofs) {
   if (times !== 1) return single(false, `the mutation of ${name}: its text is ${times} times in ${one.file}:\n${one.find}`);
   const unnamed = one.ids.filter((id) => tests.get(id)?.has(one.test) !== true);
   if (unnamed.length > 0) return single(false, `the mutation of ${name}: no title in ${one.test} begins with [${unnamed}]`);
-  return single(proofs.has(digestOf(one)), `the mutation of ${name} is not in the newest results: pnpm mutations ${one.ids[0]}`);
+  const isOpen = one.ids.every((id) => OPEN.has(id));
+  return single(isOpen || proofs.has(digestOf(one)), `the mutation of ${name} is not in the newest results: pnpm mutations ${one.ids[0]}`);
 }

@@ -250,3 +250,10 @@ export const ELSEWHERE = Object.fromEntries(
     .filter((id) => id.startsWith("K"))
     .map((id) => [id, "with the watched directory"]),
 );
+
+/** Entries that nothing was broken for yet; most have tests all the same. */
+export const OPEN = new Set(
+  "A1 A5 A6 A8 A10 A12 A15 A27 A31 A37 A38 B1 B2 B4 B9 B14 B16 C4 C5 C8 C9 C11 C12 C13 D3 D5 D6 D7 D8 D9 D10 D11 D12 D13 D14 D15 D17 D18 D19 D20 D21 D22 D23 E1 E2 E3 E4 E5 E6 E7 E9 E10 E11 E12 E13 E14 E15 E16 F1 F2 F3 F4 F5 F6 F7 F8 F9 F10 F11 F14 F15 F16 F18 F19 H1 H2 H3 H4 H5 H6 H7 L2 L3 L4 L5 L6 L8 L9 L10 L11 L12 M1 M2 M3 M4 M5 M6 M7 M8 M9 M10 M11 M12 M13 M14 P1 P2 P4 P5 P6 P7 P8 P9 P11 P13 Q1 Q2 Q3 Q4 Q5 Q6 Q7 Q8 Q10".split(
+    " ",
+  ),
+);

@@ -29,5 +29,8 @@ export function mutation(ids, file, find, replace, test, { built = false } = {})
  * @param {Mutation} one
  */
 export function digestOf({ ids, file, find, replace, test }) {
-  return createHash("sha256").update(JSON.stringify([ids, file, find, replace, test])).digest("hex").slice(0, 16);
+  return createHash("sha256")
+    .update(JSON.stringify([ids, file, find, replace, test]))
+    .digest("hex")
+    .slice(0, 16);
 }

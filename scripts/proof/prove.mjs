@@ -5,7 +5,7 @@ import { digestOf } from "./mutation.mjs";
 import { patternFor } from "./titles.mjs";
 
 /** A defect may turn an end into a hang; that counts as noticed. */
-const TEST_MS = 150_000;
+const TEST_MS = 60_000;
 
 /**
  * What came of one defect.
@@ -39,7 +39,10 @@ export async function prove(root, one, sound) {
   const path = join(root, one.file);
   const original = readFileSync(path, "utf8");
   try {
-    writeFileSync(path, original.replace(one.find, () => one.replace));
+    writeFileSync(
+      path,
+      original.replace(one.find, () => one.replace),
+    );
     if (one.built) await rebuild(root, one.file);
     const { failed, timedOut } = await runTests(root, one);
     if (timedOut) return result("hang");

@@ -23,5 +23,8 @@ export function writeProofs(proofs) {
   const at = new Date().toISOString();
   const machine = { cpus: `${cpus().length} × ${cpus()[0]?.model ?? "unknown"}`, platform: `${process.platform} ${process.arch}`, node: process.version };
   const lines = proofs.map((proof) => `    ${JSON.stringify(proof)}`).join(",\n");
-  writeFileSync(join(FOLDER, `${at.slice(0, 10)}-mutations.json`), `{\n  "at": "${at}",\n  "machine": ${JSON.stringify(machine)},\n  "proofs": [\n${lines}\n  ]\n}\n`);
+  writeFileSync(
+    join(FOLDER, `${at.slice(0, 10)}-mutations.json`),
+    `{\n  "at": "${at}",\n  "machine": ${JSON.stringify(machine)},\n  "proofs": [\n${lines}\n  ]\n}\n`,
+  );
 }

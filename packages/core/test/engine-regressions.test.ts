@@ -62,7 +62,7 @@ test("[A2] a hundred restarts of the WAL cost what the commits changed, and no c
   await replica.pull(engine.settings);
   const [, ...cuts] = engine.of("staged");
   expect(cuts).toHaveLength(100);
-  expect(Math.max(...cuts.map(({ file }) => file.pageCount))).toBeLessThanOrEqual(4);
+  expect(Math.max(...cuts.map(({ file }) => file.pageCount ?? 0))).toBeLessThanOrEqual(4);
   expect(new Set(replica.headers.map(({ walSalt1 }) => walSalt1)).size).toBeGreaterThan(50);
   expect(engine.of("continued")).toEqual([]);
   await expectReplica(replica, engine, path);
@@ -110,37 +110,40 @@ test("[A14] a new WAL that is longer than the old place is read from its first f
   app.close();
 });
 
-test.each(["its temporary file cannot be made", "it cannot get its name"])("[A18] a cut fails because %s: the position stays, and nothing is lost", async (where) => {
-  using directory = tempDirectory();
-  const path = join(directory.path, "app.db");
-  const app = create(path, 100);
-  const replica = new TestReplica();
-  const engine = new TestEngine(path);
-  await engine.start();
-  fill(app, 20);
-  const staged = join(engine.settings.metaPath, "ltx", "0");
-  const inTheWay = join(staged, "0000000000000002-0000000000000002.ltx");
-  if (where === "it cannot get its name") mkdirSync(join(inTheWay, "x"), { recursive: true });
-  else {
-    renameSync(staged, `${staged}-away`);
-    writeFileSync(staged, "");
-  }
-  await expect(engine.sync()).rejects.toMatchObject({ code: "LS_STORAGE_UNAVAILABLE" });
-  expect(await engine.ask("probe", undefined)).toEqual({ txid: 1n, dirty: true });
-  if (where === "it cannot get its name") rmSync(inTheWay, { recursive: true });
-  else {
-    rmSync(staged);
-    renameSync(`${staged}-away`, staged);
-  }
-  await expectReplica(replica, engine, path);
-  expect(replica.txid).toBe(2n);
-  expect(engine.of("continued")).toEqual([]);
-  await engine.stop();
-  const next = new TestEngine(path);
-  expect(await next.ask("open", undefined)).toMatchObject({ position: { txid: 2n } });
-  await next.stop();
-  app.close();
-});
+test.each(["its temporary file cannot be made", "it cannot get its name"])(
+  "[A18] a cut fails because %s: the position stays, and nothing is lost",
+  async (where) => {
+    using directory = tempDirectory();
+    const path = join(directory.path, "app.db");
+    const app = create(path, 100);
+    const replica = new TestReplica();
+    const engine = new TestEngine(path);
+    await engine.start();
+    fill(app, 20);
+    const staged = join(engine.settings.metaPath, "ltx", "0");
+    const inTheWay = join(staged, "0000000000000002-0000000000000002.ltx");
+    if (where === "it cannot get its name") mkdirSync(join(inTheWay, "x"), { recursive: true });
+    else {
+      renameSync(staged, `${staged}-away`);
+      writeFileSync(staged, "");
+    }
+    await expect(engine.sync()).rejects.toMatchObject({ code: "LS_STORAGE_UNAVAILABLE" });
+    expect(await engine.ask("probe", undefined)).toEqual({ txid: 1n, dirty: true });
+    if (where === "it cannot get its name") rmSync(inTheWay, { recursive: true });
+    else {
+      rmSync(staged);
+      renameSync(`${staged}-away`, staged);
+    }
+    await expectReplica(replica, engine, path);
+    expect(replica.txid).toBe(2n);
+    expect(engine.of("continued")).toEqual([]);
+    await engine.stop();
+    const next = new TestEngine(path);
+    expect(await next.ask("open", undefined)).toMatchObject({ position: { txid: 2n } });
+    await next.stop();
+    app.close();
+  },
+);
 
 test("[A22] a lock that lasts for a while is waited out", async () => {
   using directory = tempDirectory();

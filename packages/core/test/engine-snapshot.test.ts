@@ -45,7 +45,9 @@ const problem = async (work: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error,
   );
 
-test("[B4, B9, C1] a slow reader beside a writer at full speed that checkpoints by itself: each snapshot is exactly its TXID", { timeout: 60_000 }, async () => {
+test("[B4, B9, C1] a slow reader beside a writer at full speed that checkpoints by itself: each snapshot is exactly its TXID", {
+  timeout: 60_000,
+}, async () => {
   using directory = tempDirectory();
   const path = join(directory.path, "app.db");
   const app = openWAL(path);

@@ -7,19 +7,25 @@ const SNAPSHOT = "core/test/engine-snapshot.test.ts";
 const TAKEOVER = "core/test/takeover.test.ts";
 
 export const B = [
-  mutation("B1", `${ENGINE}/attached.ts`, "this.#snapshot !== undefined || this.#takeover.readerBlocks) return false;", "this.#snapshot !== undefined) return false;", CAPTURE),
-  mutation("B2", `${ENGINE}/takeover.ts`, "      await capture.grab(readEnd(), slicer);\n", "", "core/test/engine-stress.test.ts"),
   mutation("B3", `${ENGINE}/takeover.ts`, "      rollback();\n", "", TAKEOVER),
-  mutation("B4", "core/src/sqlite/read-mark.ts", 'this.connection.exec("BEGIN");', 'this.connection.exec("BEGIN IMMEDIATE");', SNAPSHOT),
-  mutation("B5", `${ENGINE}/attached.ts`, 'result === "partial" && gate.takeover && wanted && end.frames > end.backfilled', "gate.takeover && wanted", REGRESSIONS),
+  mutation(
+    "B5",
+    `${ENGINE}/attached.ts`,
+    'result === "partial" && gate.takeover && wanted && end.frames > end.backfilled',
+    "gate.takeover && wanted",
+    REGRESSIONS,
+  ),
   mutation("B6", `${ENGINE}/attached.ts`, " || walBytes > settings.maxWalBytes;", ";", REGRESSIONS),
   mutation("B7", `${ENGINE}/takeover.ts`, "(hurried || this.readerBlocks ? 1 : ROUNDS)", "(hurried ? 1 : ROUNDS)", TAKEOVER),
   mutation("B8", `${ENGINE}/takeover.ts`, "const BARRIER_MS = 40;", "const BARRIER_MS = 12_000;", TAKEOVER),
-  mutation("B9", `${ENGINE}/attached.ts`, "return this.#snapshot === undefined && this.#takeover.readerBlocks;", "return this.#takeover.readerBlocks;", SNAPSHOT),
   mutation("B10", `${ENGINE}/snapshot-stream.ts`, "    this.#mark.connection.close();\n", "", SNAPSHOT),
   mutation("B12 P3", "core/src/sqlite/version-gate.ts", "[3, 50, 7],", "[3, 50, 6],", "core/src/sqlite/version-gate.test.ts"),
-  mutation("B13", `${ENGINE}/takeover.ts`, "if (!state.busy && state.frames === state.backfilled) result", "if (state.frames === state.backfilled) result", TAKEOVER),
-  mutation("B14", "core/src/db/session.ts", "discard: failure !== undefined, deadline });", "discard: false, deadline: new AbortController().signal });", "interop/test/db.test.ts"),
+  mutation(
+    "B13",
+    `${ENGINE}/takeover.ts`,
+    "if (!state.busy && state.frames === state.backfilled) result",
+    "if (state.frames === state.backfilled) result",
+    TAKEOVER,
+  ),
   mutation("B15", `${ENGINE}/capture-loop.ts`, 'this.#emit({ type: "reader-blocks-checkpoint", walBytes: bytes });', "", CAPTURE),
-  mutation("B16", `${ENGINE}/attached.ts`, 'return checkpointBarrier === "emergency" && ', "return ", "interop/test/driver-matrix-busy.test.ts", { built: true }),
 ];
