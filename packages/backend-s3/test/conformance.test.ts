@@ -1,7 +1,16 @@
 import { PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { type Facilities, type KnownGap, testReplicaClient } from "@ls/conformance";
 import { afterAll, beforeAll, describe, test } from "vitest";
-import { FaultProxy, type S3Server, startVersitygw, versitygwOrSkip } from "../../../testkit/src/servers/index.js";
+import {
+  FaultProxy,
+  rcloneOrSkip,
+  type S3Server,
+  startRclone,
+  startVersitygw,
+  startWeed,
+  versitygwOrSkip,
+  weedOrSkip,
+} from "../../../testkit/src/servers/index.js";
 import { S3ReplicaClient } from "../src/client.js";
 import type { S3Options } from "../src/options.js";
 
@@ -17,6 +26,15 @@ interface Service {
 
 const SERVICES: readonly Service[] = [
   { name: "versitygw", binary: versitygwOrSkip(), start: startVersitygw, createOnly: true, checksSignatures: true, knownGaps: [] },
+  { name: "SeaweedFS", binary: weedOrSkip(), start: startWeed, createOnly: true, checksSignatures: true, knownGaps: [] },
+  {
+    name: "rclone",
+    binary: rcloneOrSkip(),
+    start: startRclone,
+    createOnly: false,
+    checksSignatures: true,
+    knownGaps: [{ case: "contract.capabilities", reason: "that this service ignores If-None-Match is known only after the first create-only write" }],
+  },
 ];
 
 for (const service of SERVICES) {

@@ -41,10 +41,19 @@ export const CLOSE_CASES: readonly ConformanceCase[] = [
       const client = context.client();
       await write(client, ref(1n));
       await client.close();
-      const calls = [client.init(), listed(client), bytesOf(client, ref(1n)), write(client, ref(2n)), client.deleteLTXFiles([ref(3n)]), client.deleteAll()];
-      for (const one of await Promise.allSettled(calls)) {
-        if (one.status === "rejected")
-          assert.ok(isLSError(one.reason, "LS_NOT_OPEN") || isLSError(one.reason, "LS_LTX_FILE_NOT_FOUND"), `LS_NOT_OPEN, not: ${shown(one.reason)}`);
+      // One after the other: what a write makes of a replica that is being removed meanwhile is not asked here.
+      const calls: (() => Promise<unknown>)[] = [
+        () => client.init(),
+        () => listed(client),
+        () => bytesOf(client, ref(1n)),
+        () => write(client, ref(2n)),
+        () => client.deleteLTXFiles([ref(3n)]),
+        () => client.deleteAll(),
+      ];
+      for (const call of calls) {
+        await call().catch((error: unknown) => {
+          assert.ok(isLSError(error, "LS_NOT_OPEN") || isLSError(error, "LS_LTX_FILE_NOT_FOUND"), `LS_NOT_OPEN, not: ${shown(error)}`);
+        });
       }
       await client.close();
     },
