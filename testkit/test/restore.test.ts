@@ -188,7 +188,7 @@ describe("a destination that misbehaves", () => {
     ["never answers", { kind: "hang" }],
     ["drops after one byte", { kind: "drop", afterBytes: 1 }],
   ])("a server that %s is given up after a bounded number of requests", async (_, fault) => {
-    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
     const { client } = await history(3, 1);
     const store = new FaultStore(client);
     const hits = store.arm({ operation: "open", fault });

@@ -4,16 +4,18 @@ import { LSError } from "../errors.js";
 import type { LTXFileInfo, ReplicaClient } from "../replica-client.js";
 import { inOrder } from "./in-order.js";
 
-/** Bytes fetched by one request. With {@link FetchOptions.parallelism} it bounds what waits in memory. */
+/** Bytes fetched by one request. */
 const RANGE_BYTES = 1024 * 1024;
+/** What may wait in memory, in such requests. */
+const DEFAULT_RANGES = 8;
 /** A range that is not larger takes only so much of that memory: thousands of small files wait for answers, not for bytes. */
 const SMALL_BYTES = RANGE_BYTES / 8;
-/** Requests under way at a time, however small. */
+/** Requests under way at a time, however small, where nobody says how many. */
 const MAX_REQUESTS = 64;
 
 export interface FetchOptions {
-  /** Requests for 1 MiB under way at a time; eight small ones count as one, up to 64 in all. */
-  readonly parallelism: number;
+  /** Requests under way at a time, each for up to 1 MiB. Default: as many as 8 MiB hold, up to 64. */
+  readonly parallelism: number | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -52,7 +54,8 @@ export async function* fetchFiles(client: ReplicaClient, files: readonly LTXFile
     await fillRange(client, range, buffer, signal);
     return { range, buffer };
   };
-  const room = { count: MAX_REQUESTS, weight: options.parallelism * RANGE_BYTES, weigh: bufferBytes };
+  const { parallelism } = options;
+  const room = { count: parallelism ?? MAX_REQUESTS, weight: (parallelism ?? DEFAULT_RANGES) * RANGE_BYTES, weigh: bufferBytes };
   for await (const { range, buffer } of inOrder(rangesOf(files), room, fetch, options.signal)) {
     const { file, offset, size } = range;
     yield { file, bytes: buffer.subarray(0, size), isLast: offset + size === file.size };

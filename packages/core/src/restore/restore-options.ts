@@ -26,7 +26,10 @@ export interface RestoreToOptions extends CallOptions {
    * Whether states are missing between it and this moment is checked: then it is an error.
    */
   readonly timestamp?: Date | undefined;
-  /** Requests under way at a time, 1 to 64. Each holds 1 MiB; of small files (up to 128 KiB) eight count as one, so up to 64 are under way. Default 8. */
+  /**
+   * Requests under way at a time, 1 to 64; each holds up to 1 MiB. Default: as many as 8 MiB hold, which are 8 of large files and up to 64 of
+   * small ones (up to 128 KiB).
+   */
   readonly parallelism?: number | undefined;
   /** Called while files are read. Its exceptions end the restore. */
   readonly onProgress?: ((progress: RestoreProgress) => void) | undefined;
@@ -64,8 +67,8 @@ export function checkedTarget(options: RestoreToOptions): RestoreTarget {
 }
 
 /** @throws LSError `LS_INVALID_OPTION`. */
-export function checkedParallelism(options: RestoreToOptions): number {
-  return checkInteger("parallelism", options.parallelism, 8, 1, 64);
+export function checkedParallelism({ parallelism }: RestoreToOptions): number | undefined {
+  return parallelism === undefined ? undefined : checkInteger("parallelism", parallelism, parallelism, 1, 64);
 }
 
 function invalid(option: string, message: string): LSError {

@@ -34,6 +34,7 @@ export async function restoreTo(client: ReplicaClient, sink: PageSink, options: 
     const unpin = pinFiles(client, plan.files);
     try {
       const { pageSize, commit } = await applyPlan(client, plan, sink, { parallelism, signal, onBytes });
+      signal?.throwIfAborted();
       await sink.end();
       return { txid: plan.txid, timestamp: plan.timestamp, pageSize, pageCount: commit, bytes: commit * pageSize, damaged: source.damaged };
     } catch (error) {
