@@ -45,6 +45,8 @@ function installed(root: string, target?: string): string {
     cpSync(join(from, "package.json"), join(modules, "@ls", name, "package.json"));
     cpSync(join(from, "dist"), join(modules, "@ls", name, "dist"), { recursive: true });
   }
+  const core = dirname(require.resolve("@ls/core/package.json"));
+  cpSync(join(core, "node_modules", "picomatch"), join(modules, "picomatch"), { recursive: true, dereference: true });
   if (target !== undefined) symlinkSync(target, join(modules, "better-sqlite3"));
   cpSync(join(PROGRAMS, "driver-default.mjs"), join(root, "main.mjs"));
   return join(root, "main.mjs");

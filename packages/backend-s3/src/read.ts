@@ -38,8 +38,8 @@ async function openObject(place: Place, ref: LTXFileRef, key: string, what: stri
   );
   if (answer === undefined) return undefined;
   const body = bodyOf(answer, what);
-  if (answer.ETag === undefined) {
-    // Every object has one; the page of a portal on the way does not.
+  if (answer.ETag === undefined && answer.LastModified === undefined) {
+    // Every object has a time, and nearly every one an ETag (not a file put into the directory of a versitygw by hand); the page of a portal has neither.
     body.destroy();
     throw new LSError("LS_STORAGE_UNAVAILABLE", `cannot ${what}: the answer is not the service's`, { retryable: true });
   }

@@ -1,20 +1,11 @@
 import { PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { type Facilities, type KnownGap, testReplicaClient } from "@ls/conformance";
 import { afterAll, beforeAll, describe, test } from "vitest";
-import {
-  FaultProxy,
-  rcloneOrSkip,
-  type S3Server,
-  startRclone,
-  startVersitygw,
-  startWeed,
-  versitygwOrSkip,
-  weedOrSkip,
-} from "../../../testkit/src/servers/index.js";
+import { FaultProxy, type S3Server } from "../../../testkit/src/servers/index.js";
 import { S3ReplicaClient } from "../src/client.js";
 import type { S3Options } from "../src/options.js";
 
-interface Service {
+export interface Service {
   readonly name: string;
   readonly binary: string | undefined;
   readonly start: (binary: string) => Promise<S3Server>;
@@ -24,20 +15,8 @@ interface Service {
   readonly knownGaps: readonly KnownGap[];
 }
 
-const SERVICES: readonly Service[] = [
-  { name: "versitygw", binary: versitygwOrSkip(), start: startVersitygw, createOnly: true, checksSignatures: true, knownGaps: [] },
-  { name: "SeaweedFS", binary: weedOrSkip(), start: startWeed, createOnly: true, checksSignatures: true, knownGaps: [] },
-  {
-    name: "rclone",
-    binary: rcloneOrSkip(),
-    start: startRclone,
-    createOnly: false,
-    checksSignatures: true,
-    knownGaps: [{ case: "contract.capabilities", reason: "that this service ignores If-None-Match is known only after the first create-only write" }],
-  },
-];
-
-for (const service of SERVICES) {
+/** Holds the client to the suite of `@ls/conformance`, on one service. Each in a test file of its own: they take turns with one another. */
+export function conformanceOn(service: Service): void {
   const { binary } = service;
   if (binary === undefined) describe.skip(`s3 (${service.name}) is a ReplicaClient`, () => test("its binary is missing", () => {}));
   else suite(service, binary);
