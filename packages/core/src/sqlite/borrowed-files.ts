@@ -32,6 +32,11 @@ export function followLinks(path: string): string {
   }
 }
 
+/** The `-wal` of a database. SQLite holds no locks on it, so unlike the database and `-shm` it may be opened and closed at any time. */
+export function walPathOf(databasePath: string): string {
+  return `${followLinks(databasePath)}-wal`;
+}
+
 export function sameFile(a: FileIdentity | undefined, b: FileIdentity | undefined): boolean {
   return a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino;
 }

@@ -51,12 +51,12 @@ class SharedWorker {
 
   private constructor(entry: URL) {
     this.#key = entry.href;
-    // A thread inherits the options of `node`, and `--input-type` (node -e, node -) is one that it then dies of: ERR_INPUT_TYPE_NOT_ALLOWED.
     // Danger: with tracking on, Node closes raw descriptors when the thread ends, and closing one of the database drops the application's locks.
     this.#worker = new Worker(entry, {
       name: "ls-engine",
       trackUnmanagedFds: false,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+      // A thread inherits the options of `node`, and `--input-type` (node -e, node -) is one that it then dies of: ERR_INPUT_TYPE_NOT_ALLOWED.
       ...(process.execArgv.some((one) => one.startsWith("--input-type")) ? { execArgv: [] } : {}),
     });
     this.#worker.on("message", (message: FromWorker) => this.#seats.get(message.seat)?.receive(message));

@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { LSError } from "../../errors.js";
-import { followLinks } from "../../sqlite/borrowed-files.js";
+import { walPathOf } from "../../sqlite/borrowed-files.js";
 import { WAL_HEADER_SIZE } from "../../wal/header.js";
 import type { AttachRequest, ContinuedBy, PageHashes } from "../protocol.js";
 import { Attached, type AttachedContext, type StateOutcome } from "./attached.js";
@@ -66,7 +66,7 @@ export async function byState(context: AttachedContext, how: "diff" | "image", r
 /** Goes on behind the recorded place if the WAL proves that nothing was missed. */
 async function byWAL(context: AttachedContext, slicer: Slicer): Promise<Established | { readonly refused: string }> {
   const { local } = context;
-  const size = statSync(`${followLinks(context.settings.path)}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+  const size = statSync(walPathOf(context.settings.path), { throwIfNoEntry: false })?.size ?? 0;
   // Before any connection is opened for it.
   if (size < WAL_HEADER_SIZE) return { refused: "there is no WAL" };
   // The mark comes first: what is read under it cannot be overwritten.

@@ -1,6 +1,6 @@
 import { closeSync, fdatasync, fstatSync, openSync, statSync } from "node:fs";
 import { promisify } from "node:util";
-import { followLinks, readFully } from "../../sqlite/borrowed-files.js";
+import { readFully, walPathOf } from "../../sqlite/borrowed-files.js";
 import type { ReadAt } from "../../wal/reader.js";
 import { Doubt } from "./doubt.js";
 
@@ -20,7 +20,7 @@ export class WalFile {
   #inode = 0n;
 
   constructor(databasePath: string) {
-    this.path = `${followLinks(databasePath)}-wal`;
+    this.path = walPathOf(databasePath);
   }
 
   /** Reads like {@link ReadAt}; an absent file has no bytes. */

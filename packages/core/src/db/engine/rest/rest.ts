@@ -1,5 +1,5 @@
 import { isLSError } from "../../../errors.js";
-import { followLinks } from "../../../sqlite/borrowed-files.js";
+import { walPathOf } from "../../../sqlite/borrowed-files.js";
 import type { EngineEvent, EngineSettings } from "../../protocol.js";
 import type { CaptureLoop } from "../capture-loop.js";
 import type { Capturing } from "../capturing.js";
@@ -232,6 +232,6 @@ export class Rest {
 
   #stamp(): FilesStamp {
     const { path } = this.#parts.settings;
-    return stampFiles(path, `${followLinks(path)}-wal`);
+    return stampFiles(path, walPathOf(path));
   }
 }
