@@ -9,6 +9,7 @@ import {
   type OpenOptions,
   type ReplicaClient,
 } from "@ls/core/backend-kit";
+import { joined } from "./joined.js";
 import { type FileShape, ltxBytes } from "./ltx-file.js";
 import { chunked } from "./sources.js";
 
@@ -51,16 +52,6 @@ export async function bytesOf(client: ReplicaClient, ref: LTXFileRef, options?: 
   const chunks: Uint8Array[] = [];
   for await (const chunk of client.openLTXFile(ref, options)) chunks.push(chunk.slice());
   return joined(chunks);
-}
-
-export function joined(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
 }
 
 /** Fails without printing megabytes. */

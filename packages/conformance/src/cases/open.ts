@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import type { ConformanceCase } from "../case.js";
+import { joined } from "../joined.js";
 import { range, ref } from "../ltx-file.js";
-import { assertCode, assertSameBytes, assertStored, bytesOf, joined, write } from "../observe.js";
+import { assertCode, assertSameBytes, assertStored, bytesOf, write } from "../observe.js";
 
 const MIB = 1024 * 1024;
 

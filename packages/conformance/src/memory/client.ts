@@ -15,6 +15,7 @@ import {
   type WriteOptions,
 } from "@ls/core/backend-kit";
 import { decodeLTXHeader, LTX_HEADER_SIZE } from "@ls/ltx";
+import { joined } from "../joined.js";
 import { MemoryStorage } from "./storage.js";
 
 /** Bytes per chunk of a read: small enough that files of a few KiB come in several. */
@@ -168,11 +169,5 @@ async function contentOf(data: AsyncIterable<Uint8Array>, signal: AbortSignal | 
     throw error;
   }
   signal?.throwIfAborted();
-  const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
+  return joined(chunks);
 }

@@ -1,6 +1,23 @@
 import { isLSError, LSError } from "@ls/core/backend-kit";
 import type { BrokenClient } from "./broken-client.js";
 
+/** Cases that look whether a file is there. */
+const SEEING_THAT_A_FILE_IS_NOT_THERE = [
+  "abort.deleteAll",
+  "abort.deleteLTXFiles",
+  "abort.init",
+  "abort.ltxFiles",
+  "abort.openLTXFile",
+  "abort.writeLTXFile",
+  "atomic.abort",
+  "atomic.sourceThrows",
+  "delete.named",
+  "delete.perFileErrors",
+  "deleteAll.everything",
+  "write.invisibleUntilComplete",
+  "write.noHeader",
+];
+
 export const READING_DEFECTS: readonly BrokenClient[] = [
   {
     defect: "ignores the offset",
@@ -45,22 +62,7 @@ export const READING_DEFECTS: readonly BrokenClient[] = [
   {
     defect: "gives nothing for a file that is not there",
     named: "open.missing",
-    also: [
-      "abort.deleteAll",
-      "abort.deleteLTXFiles",
-      "abort.init",
-      "abort.ltxFiles",
-      "abort.openLTXFile",
-      "abort.writeLTXFile",
-      "atomic.abort",
-      "atomic.sourceThrows",
-      "delete.named",
-      "delete.perFileErrors",
-      "deleteAll.everything",
-      "errors.noSecrets",
-      "write.invisibleUntilComplete",
-      "write.noHeader",
-    ],
+    also: [...SEEING_THAT_A_FILE_IS_NOT_THERE, "errors.noSecrets"],
     change: (right) => ({
       async *openLTXFile(ref, options) {
         try {
@@ -74,21 +76,7 @@ export const READING_DEFECTS: readonly BrokenClient[] = [
   {
     defect: "lets the service's own error through for a file that is not there",
     named: "open.missing",
-    also: [
-      "abort.deleteAll",
-      "abort.deleteLTXFiles",
-      "abort.init",
-      "abort.ltxFiles",
-      "abort.openLTXFile",
-      "abort.writeLTXFile",
-      "atomic.abort",
-      "atomic.sourceThrows",
-      "delete.named",
-      "delete.perFileErrors",
-      "deleteAll.everything",
-      "write.invisibleUntilComplete",
-      "write.noHeader",
-    ],
+    also: SEEING_THAT_A_FILE_IS_NOT_THERE,
     change: (right) => ({
       async *openLTXFile(ref, options) {
         try {
