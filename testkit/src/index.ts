@@ -6,6 +6,7 @@ export { type Fault, type FaultRule, FaultStore } from "./fault-store.js";
 export { type HeldLock, LockProbe, type LockProbeResult, lockLines, locksOn } from "./locks.js";
 export { HISTORY_START, type HistoryOptions, LTXHistory } from "./ltx-history.js";
 export { MemoryClient, type MemoryClientOptions } from "./memory-client.js";
+export { NotesService, type NotesServiceOptions } from "./notes-service.js";
 export { contentHash, type DatabaseModel, firstDifference, integrityProblem, modelOf, modelOfLive } from "./oracle.js";
 export { cleanEnv, findUpstream, PEERS_COMMAND, upstreamOrSkip } from "./peers.js";
 export { readPhases } from "./phase.js";
