@@ -1,3 +1,4 @@
+import { destinationName } from "../destination.js";
 import { LSError } from "../errors.js";
 import type { ReplicaClient } from "../replica-client.js";
 
@@ -12,7 +13,8 @@ const claims: Map<string | ReplicaClient, string> = new Map();
  */
 export function claimDestination(client: ReplicaClient, path: string): () => void {
   const keys: (string | ReplicaClient)[] = [client];
-  if (client.destination !== undefined) keys.push(`${client.type} ${client.destination}`);
+  const name = destinationName(client);
+  if (name !== undefined) keys.push(name);
   for (const key of keys) {
     const holder = claims.get(key);
     if (holder === undefined) continue;

@@ -1,3 +1,4 @@
+import { destinationName } from "../destination.js";
 import type { LTXFileRef, ReplicaClient } from "../replica-client.js";
 import { fileKey } from "./plan.js";
 
@@ -21,18 +22,14 @@ function registry(): Registry {
   return slots[REGISTRY_KEY];
 }
 
-function nameOf({ type, destination }: ReplicaClient): string | undefined {
-  return destination === undefined ? undefined : `${type} ${destination}`;
-}
-
 function find(client: ReplicaClient): Pins | undefined {
-  const name = nameOf(client);
+  const name = destinationName(client);
   return name === undefined ? registry().unnamed.get(client) : registry().named.get(name);
 }
 
 function findOrAdd(client: ReplicaClient): Pins {
   const pins = find(client) ?? new Map<string, number>();
-  const name = nameOf(client);
+  const name = destinationName(client);
   if (name === undefined) registry().unnamed.set(client, pins);
   else registry().named.set(name, pins);
   return pins;
@@ -55,7 +52,7 @@ export function pinFiles(client: ReplicaClient, files: readonly LTXFileRef[]): (
       if (count > 1) pins.set(key, count - 1);
       else pins.delete(key);
     }
-    const name = nameOf(client);
+    const name = destinationName(client);
     if (name !== undefined && pins.size === 0 && registry().named.get(name) === pins) registry().named.delete(name);
   };
 }
@@ -67,5 +64,5 @@ export function isPinned(client: ReplicaClient, file: LTXFileRef): boolean {
 
 /** What is pinned through one client counts for the other: one passes its calls on to the other. Of no effect where the destination has a name. */
 export function sharePins(client: ReplicaClient, inner: ReplicaClient): void {
-  if (nameOf(client) === undefined) registry().unnamed.set(client, findOrAdd(inner));
+  if (destinationName(client) === undefined) registry().unnamed.set(client, findOrAdd(inner));
 }

@@ -6,9 +6,10 @@ import type { DB } from "../db/db.js";
 import { EventSink } from "../db/events.js";
 import { DB_BRAND } from "../db/membership.js";
 import { unlessAborted } from "../db/unless-aborted.js";
+import { isSameDestination } from "../destination.js";
 import { isLSError, LSError } from "../errors.js";
 import type { StoreMetrics } from "../metrics/metrics.js";
-import type { CallOptions, ReplicaClient } from "../replica-client.js";
+import type { CallOptions } from "../replica-client.js";
 import { systemClock } from "./clock.js";
 import { closeFailed } from "./close-failed.js";
 import { HEARTBEAT_EVENT_LEVELS, type HeartbeatEventBody, WATCH_EVENT_LEVELS, type WatchEventBody } from "./events.js";
@@ -293,8 +294,4 @@ export class Store {
     this.#databases.set(db.path, database);
     return database;
   }
-}
-
-function isSameDestination(a: ReplicaClient, b: ReplicaClient): boolean {
-  return a === b || (a.destination !== undefined && a.type === b.type && a.destination === b.destination);
 }
