@@ -20,7 +20,7 @@ export const S3_FAULTS = {
   /** A body that ends early without an error of the connection. */
   "early ends": (random: Random): ProxyRule[] => [{ fault: { kind: "cut-answer", afterBytes: 90, how: "end" }, on: "get", chance: { of: OFTEN, random } }],
   latency: (): ProxyRule[] => [{ fault: { kind: "delay", milliseconds: 100 } }],
-  /** Three of every twelve requests in a row. */
+  /** In bursts, about every second request: each of the rules counts when it is asked, so one that passes counts three. */
   bursts: (): ProxyRule[] => {
     let count = 0;
     return [503, 429, 408].map((status) => ({
