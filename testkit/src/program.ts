@@ -48,6 +48,11 @@ export class Program implements AsyncDisposable {
     return await program.ended();
   }
 
+  /** What it has written to stdout and stderr so far. */
+  get output(): string {
+    return this.#output;
+  }
+
   /** Waits until the output matches. @throws Error with the output when the program ends before it does. */
   async says(pattern: RegExp): Promise<RegExpExecArray> {
     return await waitFor(`${pattern} in the output of ${this.#path}`, LIMIT_MS, () => {

@@ -11,17 +11,18 @@ await store.open();
 const app = new Database("work.db");
 app.exec("PRAGMA journal_mode = WAL; CREATE TABLE IF NOT EXISTS tick (at INTEGER NOT NULL)");
 const ticking = setInterval(() => app.prepare("INSERT INTO tick VALUES (?)").run(Date.now()), 5);
-console.log("Working.");
 
+// The first signal shuts down; the second one ends the waiting for what does not get through.
 const stop = new AbortController();
-await Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
+const hurry = new AbortController();
+for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => (stop.signal.aborted ? hurry : stop).abort());
+console.log("Working.");
+await once(stop.signal, "abort");
 console.log("Shutting down.");
-// The second signal: do not wait any longer.
-for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => stop.abort());
 
 clearInterval(ticking);
 try {
-  await store.close({ signal: stop.signal });
+  await store.close({ signal: hurry.signal });
   console.log(`All ${app.prepare("SELECT count(*) FROM tick").pluck().get()} ticks are durable.`);
 } catch (error) {
   if (!isLSError(error, "LS_NOT_DURABLE")) throw error;

@@ -1,4 +1,5 @@
-import { writeFileSync } from "node:fs";
+import { symlinkSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Program, rowsInReplica, tempDir } from "@ls/testkit";
 import { expect, test } from "vitest";
@@ -18,11 +19,14 @@ test("SIGTERM: every tick is durable", async () => {
 
 test("a second signal ends the wait for a destination that fails, and what is not durable is named", async () => {
   using dir = tempDir("shutdown");
-  writeFileSync(dir.file("broken"), "not a directory");
-  await using program = Program.start(MAIN, { cwd: dir.path, env: { ...process.env, REPLICA_URL: `file://${dir.file("broken")}` } });
+  // Nothing can be written there until somebody makes the link's target: a failure that is waited for.
+  symlinkSync(dir.file("not-mounted"), dir.file("disk"));
+  await using program = Program.start(MAIN, { cwd: dir.path, env: { ...process.env, REPLICA_URL: `file://${dir.file("disk/replica")}` } });
   await program.says(/Working/);
   program.signal("SIGTERM");
   await program.says(/Shutting down/);
+  await sleep(500);
+  expect(program.output).not.toContain("work.db");
   program.signal("SIGTERM");
   const { code, output } = await program.ended();
   expect(code, output).toBe(1);

@@ -224,6 +224,16 @@ describe("writing", () => {
     expect(namesIn(dirname(pathOf(1n)))).toEqual([]);
   });
 
+  test("below a link to nowhere it waits for the target", async () => {
+    symlinkSync(join(dir, "disk"), root);
+    const below = new FileReplicaClient({ path: join(root, "app", "replica") });
+    const error = await failure(below.writeLTXFile(ref(1n), ltx(1n)));
+    expect(isLSError(error) && error.retryable, String(error)).toBe(true);
+    mkdirSync(join(dir, "disk"));
+    await below.writeLTXFile(ref(1n), ltx(1n));
+    expect(readdirSync(join(dir, "disk", "app", "replica", "ltx", "0"))).toHaveLength(1);
+  });
+
   test("goes on after somebody removed the directory", async () => {
     await client.writeLTXFile(ref(1n), ltx(1n));
     rmSync(root, { recursive: true });

@@ -33,14 +33,16 @@ export async function ensureDirectory(path: string, root: string, ownership: Own
 }
 
 async function createDirectory(path: string, ownership: Ownership): Promise<boolean> {
+  let created: boolean;
   try {
-    await mkdir(path, { mode: ownership.directoryMode });
+    created = await makeDirectory(path, ownership);
   } catch (error) {
-    if (systemErrorCode(error) === "EEXIST") return false;
     if (systemErrorCode(error) !== "ENOENT" || dirname(path) === path) throw error;
     if (await createDirectory(dirname(path), ownership)) await syncDirectory(dirname(dirname(path)));
-    return createDirectory(path, ownership);
+    // Once only: a parent that is a symbolic link to nowhere exists, and still nothing can be made in it.
+    created = await makeDirectory(path, ownership);
   }
+  if (!created) return false;
   // The umask has had its say in mkdir; the mode asked for is the one wanted.
   await chmod(path, ownership.directoryMode);
   if (ownership.uid !== undefined && ownership.gid !== undefined) {
@@ -48,6 +50,17 @@ async function createDirectory(path: string, ownership: Ownership): Promise<bool
     await chown(path, ownership.uid, ownership.gid).catch(() => {});
   }
   return true;
+}
+
+/** @returns false when there is something of that name. */
+async function makeDirectory(path: string, { directoryMode }: Ownership): Promise<boolean> {
+  try {
+    await mkdir(path, { mode: directoryMode });
+    return true;
+  } catch (error) {
+    if (systemErrorCode(error) === "EEXIST") return false;
+    throw error;
+  }
 }
 
 /** Makes the entries of a directory durable. Windows has no such call, and orders them itself. */
