@@ -100,4 +100,4 @@ test("a second copy of SQLite in the process stops the engine", async () => {
   child.go();
   expect(await nextOf(child, (message) => "rejected" in message)).toEqual({ rejected: "LS_SECOND_SQLITE" });
   expect(await child.exited).toBe(0);
-}, 30_000);
+});

@@ -152,7 +152,7 @@ test("a clean database gives the TXID it has; nothing is cut for it", async () =
   await engine.stop();
 });
 
-test("chunks are large, bounded, and those of a large database go through a worker unharmed", { timeout: 30_000 }, async () => {
+test("chunks are large, bounded, and those of a large database go through a worker unharmed", async () => {
   using directory = tempDirectory();
   const path = join(directory.path, "app.db");
   const app = openWAL(path);

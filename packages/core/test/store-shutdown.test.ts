@@ -187,7 +187,7 @@ test("a client that ignores its signal holds close() up for seconds, not for eve
   app.exec("INSERT INTO t VALUES ('last')");
   await store.close();
   expect((await rowsOf(client)).at(-1)).toBe("last");
-}, 30_000);
+});
 
 test("H4: opened, written and closed at once: the row is durable", async () => {
   const client = new MemoryClient();
@@ -241,4 +241,4 @@ test("H6, L10: closing twice, at the same time, and after a failed open; nothing
   });
   expect(output).toBe("closed\n");
   expect(code).toBe(0);
-}, 30_000);
+});

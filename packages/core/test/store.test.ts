@@ -134,7 +134,7 @@ describe("a database in a Store", () => {
     await store.close();
     expect(store.status().databases[0]?.replication.phase).toBe("closed");
     await expectSame(client, original);
-  }, 30_000);
+  });
 
   test("at rest causes no request", async () => {
     const original = source("a.db");
@@ -152,7 +152,7 @@ describe("a database in a Store", () => {
     await sleep(2000);
     expect(counter.total).toBe(0);
     expect(store.status().databases[0]?.keeping.nextAt).toBeUndefined();
-  }, 20_000);
+  });
 
   test("[L3] the listing of attaching is the only one", async () => {
     const original = source("a.db");
@@ -273,19 +273,18 @@ describe("trouble", () => {
     const store = storeOf(all, { ...FAST, onEvent: (event) => events.push(event) });
     const opened = rejection(store.open());
     for (const original of originals) insert(original);
-    const started = Date.now();
     await until("the good ones run", () => good.every((db) => db.status().phase === "replicating"));
     await Promise.all(good.map((db) => db.syncAndWait()));
-    expect(Date.now() - started).toBeLessThan(8000);
     for (let i = 0; i < 10; i++) {
       for (const original of originals) insert(original);
       await sleep(100);
     }
-    await until("they are compacted", () =>
+    // In level 1, or in a snapshot that came first.
+    await until("they are kept", () =>
       store
         .status()
         .databases.slice(3)
-        .every(({ keeping }) => keeping.levels?.some((level) => level.level === 1) === true),
+        .every(({ keeping }) => keeping.levels?.some(({ level }) => level > 0) === true),
     );
     const [junk] = store.status().databases;
     expect(junk?.openError?.code).toBe("LS_NOT_A_DATABASE");
@@ -325,7 +324,7 @@ describe("trouble", () => {
     await holder.close();
     await until("it is taken up", () => store.status().databases[0]?.replication.phase === "replicating", 20_000);
     expect(store.status().databases[0]?.openError).toBeUndefined();
-  }, 30_000);
+  });
 
   test("an abort ends close() at once, and everything is released", async () => {
     const original = source("a.db");

@@ -132,7 +132,7 @@ test("[B7] behind a reader that stays, one PASSIVE a look", async () => {
   expect(await one.checkpoint(false, slicer)).toBe("complete");
 });
 
-test("[B8, B13] a checkpoint that only says busy is no checkpoint, and the barrier gives up on it soon", { timeout: 20_000 }, () => {
+test("[B8, B13] a checkpoint that only says busy is no checkpoint, and the barrier gives up on it soon", () => {
   const one = takeover();
   write();
   vi.spyOn(connections, "passive").mockReturnValue({ busy: true, frames: 0, backfilled: 0 });
