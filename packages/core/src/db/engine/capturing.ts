@@ -284,6 +284,13 @@ export class Capturing {
     }
   }
 
+  /** Ends capture, or a repair of it, for good: attaching begins anew. Without effect when there is neither. */
+  giveUp(reason: string): void {
+    if (this.#loop === undefined && this.#repair === undefined) return;
+    this.end();
+    this.#detach(reason);
+  }
+
   #detach(reason: string): void {
     this.#repair = undefined;
     this.#parts.emit({ type: "detached", reason });

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { TXID } from "@ls/ltx";
 import { LSError } from "../../errors.js";
 import type { SQLiteDriver } from "../../sqlite/driver.js";
@@ -39,6 +40,7 @@ export interface EngineOptions {
  * Attached ↔ resting: an idle database is let go of, lock included, until something happens to its files.
  */
 export class Engine {
+  readonly #settings: EngineSettings;
   readonly #emit: (event: EngineEvent) => void;
   readonly #gate: VersionGate;
   readonly #queue = new OperationQueue();
@@ -56,6 +58,7 @@ export class Engine {
   #lastPoll = 0;
 
   constructor({ settings, driver, emit, barrierPatienceMs }: EngineOptions) {
+    this.#settings = settings;
     this.#emit = emit;
     this.#pollMs = settings.monitorIntervalMs || NET_POLL_MS;
     this.#gate = gateVersion(driver.sqliteVersion);
@@ -158,6 +161,9 @@ export class Engine {
       await this.#hold.open(slicer);
       this.#lastPoll = performance.now();
       this.#watch.start();
+    } else if (this.#hold.isLost && existsSync(this.#settings.path)) {
+      this.#capturing.end();
+      await this.#hold.reopen(slicer);
     }
     const { position, staged } = this.#hold.state;
     const { notReady } = this.#capturing;
@@ -168,6 +174,7 @@ export class Engine {
   #awake<T>(slicer: Slicer, work: (loop: CaptureLoop) => Promise<T>): Promise<T> {
     return unlessBusy(slicer, async () => {
       await this.#rest.wake(slicer);
+      this.#checkHold();
       await this.#capturing.repairSoon(slicer);
       return this.#capturing.despiteDoubt(slicer, work);
     });
@@ -235,6 +242,11 @@ export class Engine {
     throw error;
   }
 
+  /** Without its meta directory nothing can be staged, and nobody is kept out: attaching begins anew, in the one that is there by then. */
+  #checkHold(): void {
+    if (this.#hold.isLost) this.#capturing.giveUp("the meta directory was deleted");
+  }
+
   // ---- clock
 
   /** When something is due. */
@@ -300,6 +312,7 @@ export class Engine {
   #poll(now: number): void {
     this.#lastPoll = now;
     this.#checkCopies(now);
+    this.#checkHold();
     const { loop, notReady } = this.#capturing;
     if (loop === undefined) {
       this.#watch.start();

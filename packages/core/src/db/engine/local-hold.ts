@@ -43,6 +43,18 @@ export class LocalHold {
     this.#state = await LocalState.load(meta, slicer);
   }
 
+  /** Whether the meta directory is no longer the one that was opened: it was deleted, and its lock with it. */
+  get isLost(): boolean {
+    return this.#lock !== undefined && !this.#lock.isInPlace();
+  }
+
+  /** After the meta directory was lost: takes what is in its place now, as at a start. @throws as {@link LocalHold.open}; nothing is known then. */
+  async reopen(slicer: Slicer): Promise<void> {
+    this.release();
+    this.#state = undefined;
+    await this.open(slicer);
+  }
+
   /** Releases the lock for as long as nothing is done here. The table has to be saved: it is read back by {@link LocalHold.takeUp}. */
   letGo(): void {
     if (this.#lock === undefined) throw new LSError("LS_INTERNAL", "the lock is not held");

@@ -11,7 +11,7 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { isLSError, LSError } from "../../errors.js";
 import type { FileOwner } from "../../replica-client.js";
-import { identify, isOpenInProcess } from "../../sqlite/borrowed-files.js";
+import { type FileIdentity, identify, isOpenInProcess, sameFile } from "../../sqlite/borrowed-files.js";
 import { isBusy, type SQLiteConnection, type SQLiteDriver, type SQLiteRow, sqliteErrorCode } from "../../sqlite/driver.js";
 import { giveOwner } from "./atomic-file.js";
 
@@ -45,12 +45,19 @@ export class DatabaseLock {
   readonly holder: LockHolder;
   readonly #connection: SQLiteConnection;
   readonly #token: string;
+  readonly #identity: FileIdentity | undefined;
 
   private constructor(path: string, { holder, token }: Taken, connection: SQLiteConnection) {
     this.path = path;
     this.holder = holder;
     this.#token = token;
     this.#connection = connection;
+    this.#identity = identify(path);
+  }
+
+  /** Whether its file is still the one that others find at this path: a lock on any other keeps nobody out. */
+  isInPlace(): boolean {
+    return sameFile(identify(this.path), this.#identity);
   }
 
   /**
