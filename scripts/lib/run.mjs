@@ -12,6 +12,8 @@ import { availableParallelism } from "node:os";
  * @property {NodeJS.ProcessEnv} [env]
  * @property {boolean} [inherit] let the program write to our terminal
  * @property {number} [timeoutMs] default 10 minutes
+ * @property {boolean} [group] puts the program into a process group of its own, so that the time limit ends what it has started as well; Ctrl-C
+ *   does not reach it then
  */
 
 /**
@@ -22,16 +24,19 @@ import { availableParallelism } from "node:os";
  * @returns {Promise<Finished>}
  */
 export function run(command, args, options = {}) {
-  const { cwd = process.cwd(), env = childEnvironment(), inherit = false, timeoutMs = 600_000 } = options;
+  const { cwd = process.cwd(), env = childEnvironment(), inherit = false, timeoutMs = 600_000, group = false } = options;
   return new Promise((resolve) => {
     // npm and npx are shell scripts on Windows; arguments here never hold spaces or quotes from outside.
     const shell = process.platform === "win32" && !command.includes("\\");
-    const child = spawn(command, args, { cwd, env, shell, stdio: ["ignore", inherit ? "inherit" : "pipe", inherit ? "inherit" : "pipe"] });
+    const detached = group && process.platform !== "win32";
+    const stdio = inherit ? "inherit" : "pipe";
+    const child = spawn(command, args, { cwd, env, shell, detached, stdio: ["ignore", stdio, stdio] });
     let output = "";
     let timedOut = false;
     const timer = setTimeout(() => {
       timedOut = true;
-      child.kill("SIGKILL");
+      if (detached && child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+      else child.kill("SIGKILL");
     }, timeoutMs);
     const collect = (/** @type {Buffer} */ chunk) => {
       output += chunk.toString("utf8");

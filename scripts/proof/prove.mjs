@@ -65,7 +65,7 @@ async function runTests(root, { ids, test }) {
   const folder = first === "packages" ? `${first}/${second}` : first;
   const args = ["run", test.slice(folder.length + 1), "-t", patternFor(ids), "--bail=1", "--reporter=json", `--outputFile.json=${report}`];
   const env = { ...childEnvironment(), LS_REQUIRE_PEERS: "1" };
-  const { timedOut } = await runNode(join(root, "node_modules/vitest/vitest.mjs"), args, { cwd: join(root, folder), env, timeoutMs: TEST_MS });
+  const { timedOut } = await runNode(join(root, "node_modules/vitest/vitest.mjs"), args, { cwd: join(root, folder), env, timeoutMs: TEST_MS, group: true });
   if (timedOut || !existsSync(report)) return { passed: 0, failed: undefined, timedOut };
   /** @type {import("../lib/vitest.mjs").VitestReport} */
   const { testResults } = JSON.parse(readFileSync(report, "utf8"));
