@@ -47,7 +47,7 @@ describe.skipIf(binary === undefined)("faults on the way", () => {
   });
   afterEach(() => client.close());
 
-  test("a small file is exactly one request, a second create-only one too", async () => {
+  test("[I7] a small file is exactly one request, a second create-only one too", async () => {
     await client.writeLTXFile(ref(1n), inChunks(await ltx(1n)));
     expect([...proxy.counts]).toEqual([["put", 1]]);
     // The first that depends on it finds out whether the service can.
@@ -67,7 +67,7 @@ describe.skipIf(binary === undefined)("faults on the way", () => {
     expect([...proxy.counts]).toEqual([["list", 1]]);
   });
 
-  test.each([408, 429, 500, 502, 503, 504])("%i passes", async (status) => {
+  test.each([408, 429, 500, 502, 503, 504])("[F9] %i passes", async (status) => {
     const bytes = await ltx(1n);
     proxy.arm({ fault: { kind: "answer", status, headers: { "retry-after": "0" } }, times: 2 });
     await client.writeLTXFile(ref(1n), inChunks(bytes));
@@ -81,7 +81,7 @@ describe.skipIf(binary === undefined)("faults on the way", () => {
     expect(await listed(client)).toEqual([]);
   });
 
-  test("an outage ends after a bounded number of requests, and is over when it is (I8)", async () => {
+  test("[I8] an outage ends after a bounded number of requests, and is over when it is", async () => {
     proxy.arm({ fault: { kind: "answer", status: 503 } });
     const error = await failure(listed(client));
     expect(isLSError(error, "LS_STORAGE_UNAVAILABLE") && error.retryable).toBe(true);
@@ -90,7 +90,7 @@ describe.skipIf(binary === undefined)("faults on the way", () => {
     expect(await listed(client)).toEqual([]);
   }, 60_000);
 
-  test.each(["reset", "end"] as const)("a body that is cut (%s) goes on at the byte reached (F9)", async (how) => {
+  test.each(["reset", "end"] as const)("[F9] a body that is cut (%s) goes on at the byte reached", async (how) => {
     const bytes = await ltx(1n, { pages: 1000 });
     await client.writeLTXFile(ref(1n), inChunks(bytes));
     proxy.resetCounts();
@@ -99,7 +99,7 @@ describe.skipIf(binary === undefined)("faults on the way", () => {
     expect(proxy.counts.get("get")).toBe(4);
   });
 
-  test("a body that stalls, and a service that does not answer, are asked again", async () => {
+  test("[I25] a body that stalls, and a service that does not answer, are asked again", async () => {
     const bytes = await ltx(1n, { pages: 600 });
     proxy.arm({ fault: { kind: "black-hole" }, on: "put", times: 1 });
     await client.writeLTXFile(ref(1n), inChunks(bytes));
@@ -124,7 +124,7 @@ describe.skipIf(binary === undefined)("faults on the way", () => {
     expect(await pending).toEqual([reason, reason, reason, reason]);
   });
 
-  test("a create-only file whose answer was lost is ours, another is a conflict (I23, O5)", async () => {
+  test("[I23, O5] a create-only file whose answer was lost is ours, another is a conflict", async () => {
     await client.writeLTXFile(ref(9n), inChunks(await ltx(9n)), { createOnly: true });
     for (const pages of [1, 1500]) {
       const operation = pages === 1 ? ("put" as const) : ("complete-multipart" as const);
@@ -147,7 +147,7 @@ describe.skipIf(binary === undefined)("faults on the way", () => {
     expect(proxy.counts.get("part")).toBe(6);
   });
 
-  test("an answer of success without an ETag, and one that is no XML, are no success (I22)", async () => {
+  test("[I22] an answer of success without an ETag, and one that is no XML, are no success", async () => {
     proxy.arm({ fault: { kind: "answer", status: 200, body: "<html>log in</html>" } });
     expect(isLSError(await failure(client.writeLTXFile(ref(1n), inChunks(await ltx(1n)))), "LS_STORAGE_UNAVAILABLE")).toBe(true);
     proxy.clear();
@@ -158,7 +158,7 @@ describe.skipIf(binary === undefined)("faults on the way", () => {
     expect(isSame(await bytesOf(client.openLTXFile(ref(1n))), bytes)).toBe(true);
   }, 60_000);
 
-  test("failures inside a bulk delete's answer surface, file by file (E6, E8)", async () => {
+  test("[E6, E8] failures inside a bulk delete's answer surface, file by file", async () => {
     for (const txid of [1n, 2n]) await client.writeLTXFile(ref(txid), inChunks(await ltx(txid)));
     const body = `<DeleteResult><Error><Key>faults/x</Key><Code>AccessDenied</Code><Message>no</Message></Error><Error><Key>faults/y</Key><Code>InternalError</Code></Error><Error><Key>faults/z</Key><Code>NoSuchKey</Code></Error></DeleteResult>`;
     proxy.arm({ fault: { kind: "answer", status: 200, body }, on: "delete-many", times: 1 });
@@ -179,7 +179,7 @@ describe.skipIf(binary === undefined)("faults on the way", () => {
     expect(proxy.total).toBe(2);
   });
 
-  test("a restore survives 30 % of all connections being reset", async () => {
+  test("[F9] a restore survives 30 % of all connections being reset", async () => {
     const seed = seedOf(Date.now() >>> 0);
     const random = new Random(seed);
     const history = new LTXHistory(random, { transactions: 120 });
@@ -191,7 +191,21 @@ describe.skipIf(binary === undefined)("faults on the way", () => {
     expect(proxy.struck).toBeGreaterThan(10);
   }, 60_000);
 
-  test("small files behind a latency are read many at a time", async () => {
+  test("[F5, Q4, I20] a restore to a time asks for few headers, however many files there are, and never trusts the time of the upload", async () => {
+    const history = new LTXHistory(new Random(seedOf(11)), { transactions: 400, maxPages: 4 });
+    for (const one of history.rawRefs()) await client.writeLTXFile(one, inChunks(await history.raw(one.minTXID)));
+    await client.writeLTXFile({ level: 9, minTXID: 1n, maxTXID: 249n }, inChunks(await history.image(1n, 249n)));
+    proxy.resetCounts();
+    const sink = new MemorySink();
+    const timestamp = new Date(history.timeOf(250n).getTime() + 500);
+    expect(await restoreTo(client, sink, { timestamp })).toMatchObject({ txid: 250n, timestamp: history.timeOf(250n) });
+    expect(isSame(sink.database ?? new Uint8Array(0), history.state(250n))).toBe(true);
+    expect(proxy.counts.get("list")).toBe(10);
+    expect(proxy.counts.get("head")).toBeUndefined();
+    expect(proxy.counts.get("get")).toBeLessThan(60);
+  }, 60_000);
+
+  test("[F10] small files behind a latency are read many at a time", async () => {
     const random = new Random(seedOf(7));
     const history = new LTXHistory(random, { transactions: 300, maxPages: 4 });
     for (const one of history.rawRefs()) await client.writeLTXFile(one, inChunks(await history.raw(one.minTXID)));

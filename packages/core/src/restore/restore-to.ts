@@ -1,11 +1,13 @@
+import type { TXID } from "@ls/ltx";
 import { isLSError, LSError } from "../errors.js";
 import { rejectUnknownOptions } from "../options.js";
 import type { LTXFileInfo, ReplicaClient } from "../replica-client.js";
 import { applyPlan, UnusableFile } from "./apply.js";
+import { FileTimes } from "./file-times.js";
 import { listReplica } from "./list-all.js";
 import type { PageSink } from "./page-sink.js";
 import { pinFiles } from "./pins.js";
-import { fileKey, planRestore, type RestorePlan, type RestoreTarget } from "./plan.js";
+import { fileKey, type PlanResult, planRestore, type RestorePlan, type RestoreTarget } from "./plan.js";
 import { type DamagedFile, planError } from "./plan-error.js";
 import { checkedParallelism, checkedTarget, RESTORE_TO_OPTIONS, type RestoreResult, type RestoreToOptions } from "./restore-options.js";
 
@@ -54,6 +56,8 @@ class PlanSource {
   readonly #signal: AbortSignal | undefined;
   readonly #damaged: Map<string, DamagedFile> = new Map();
   #files: readonly LTXFileInfo[] | undefined;
+  /** Of a service that does not list times, where a time is asked for. */
+  #times: FileTimes | undefined;
   #isListedInOrder = false;
   #lastDamage: unknown;
 
@@ -71,6 +75,11 @@ class PlanSource {
     for (;;) {
       const files = this.#files ?? (await this.#list(false));
       const result = planRestore(files, this.#target, new Set(this.#damaged.keys()));
+      // What is told to the user is exact.
+      if ((await this.#times?.read(txidsOf(result))) === true) {
+        this.#files = this.#times?.files;
+        continue;
+      }
       if ("plan" in result) return result.plan;
       if (this.#isListedInOrder) {
         const isDamageTheCause = this.#damaged.size > 0 && "plan" in planRestore(files, this.#target);
@@ -99,17 +108,31 @@ class PlanSource {
   }
 
   async #list(inOrder: boolean): Promise<readonly LTXFileInfo[]> {
-    const accurateTimestamps = this.#target.kind === "timestamp";
+    const isTimed = this.#client.capabilities.timestamps === "listing";
+    const accurateTimestamps = this.#target.kind === "timestamp" && isTimed;
     const listing = await listReplica(this.#client, { accurateTimestamps, inOrder, signal: this.#signal });
     for (const file of listing.damaged) this.#damaged.set(fileKey(file), file);
-    this.#files = listing.files;
+    let { files } = listing;
+    if (this.#target.kind === "timestamp" && !isTimed) {
+      this.#times = new FileTimes(this.#client, files, this.#signal);
+      await this.#times.search(this.#target.timestampMs);
+      files = this.#times.files;
+    }
+    this.#files = files;
     this.#isListedInOrder = inOrder;
-    return listing.files;
+    return files;
   }
 
   #exclude({ level, minTXID, maxTXID }: LTXFileInfo, reason: string): void {
     this.#damaged.set(fileKey({ level, minTXID, maxTXID }), { level, minTXID, maxTXID, reason });
   }
+}
+
+/** The states that a result speaks of. */
+function txidsOf(result: PlanResult): TXID[] {
+  if ("plan" in result) return [result.plan.txid];
+  const { earliest, latest, before, after } = result.failure.available;
+  return [earliest, latest, before, after].flatMap((point) => (point === undefined ? [] : [point.txid]));
 }
 
 function progressReporter(plan: RestorePlan, options: RestoreToOptions): ((bytes: number) => void) | undefined {
