@@ -181,7 +181,7 @@ describe("options that make no sense", () => {
     ["an interval that is no number", { monitorIntervalMs: Number.NaN }, /monitorIntervalMs/],
     ["a host that does not exist", { host: "cloud" }, /host/],
     ["no pages", { minCheckpointPages: 0 }, /minCheckpointPages/],
-  ])("%s is refused at once, by name", (_, options, message) => {
+  ])("[J13, J15] %s is refused at once, by name", (_, options, message) => {
     const make = (): DB => new DB("/nowhere/a.db", { replica: replicaAt("/nowhere/replica"), ...options } as DBOptions); // `as`: wrong on purpose
     expect(make).toThrow(message);
     expect(make).toThrow(expect.objectContaining({ code: "LS_INVALID_OPTION" }));
@@ -200,7 +200,7 @@ describe("options that make no sense", () => {
     ["a scheme whose package is not imported", "s3://bucket/x", "LS_UNKNOWN_SCHEME"],
     ["a path where file:// should stand", "file:relative/path", "LS_INVALID_URL"],
     ["nothing", "", "LS_INVALID_URL"],
-  ])("a URL with %s", (_, url, code) => {
+  ])("[J4] a URL with %s", (_, url, code) => {
     expect(() => fromURL(url)).toThrow(expect.objectContaining({ code }));
   });
 });

@@ -135,7 +135,7 @@ describe("the right database", () => {
     expect(isLSError(error, "LS_LTX_CORRUPTED") && error.message).toContain("1 of 3 pages");
   });
 
-  test("an absurd size is refused before anything of that size is made", async () => {
+  test("[N8] an absurd size is refused before anything of that size is made", async () => {
     const { client } = await handmade([
       { commit: 1, pages: { 1: 1 } },
       { commit: 0xffff_ffff, pages: { 1: 3 } },
@@ -382,7 +382,7 @@ describe("errors say what there is", () => {
 });
 
 describe("to a file", () => {
-  test("complete, private, nothing beside it; missing directories are made", async () => {
+  test("[N10] complete, private, nothing beside it; missing directories are made", async () => {
     using dir = tempDir("restore");
     const { history: made, client } = await history(10);
     const umask = process.umask(0);

@@ -113,7 +113,7 @@ describe("writing", () => {
     );
   });
 
-  test.each([0o000, 0o022, 0o777])("private modes under umask %o", async (umask) => {
+  test.each([0o000, 0o022, 0o777])("[N10] private modes under umask %o", async (umask) => {
     const before = process.umask(umask);
     try {
       await client.writeLTXFile(ref(1n), ltx(1n));
@@ -160,7 +160,7 @@ describe("writing", () => {
     expect(namesIn(dirname(pathOf(1n)))).toHaveLength(1);
   });
 
-  test("of many concurrent createOnly writers exactly one wins, and its bytes stay", async () => {
+  test("[O6] of many concurrent createOnly writers exactly one wins, and its bytes stay", async () => {
     const others = Array.from({ length: 8 }, () => new FileReplicaClient({ path: root }));
     const results = await Promise.allSettled(others.map((other, i) => other.writeLTXFile(ref(7n), ltx(7n, TIME + i), { createOnly: true })));
     const won = results.flatMap((result, i) => (result.status === "fulfilled" ? [i] : []));
@@ -178,7 +178,7 @@ describe("writing", () => {
     expect(namesIn(dirname(pathOf(7n)))).toHaveLength(1);
   });
 
-  test.each([0, 50, 150, 700_000])("a source that throws after %i bytes leaves nothing, and its error comes back", async (afterBytes) => {
+  test.each([0, 50, 150, 700_000])("[I35] a source that throws after %i bytes leaves nothing, and its error comes back", async (afterBytes) => {
     const cause = new Error("source failed");
     async function* broken(): AsyncGenerator<Uint8Array> {
       yield (await bytesOf(ltx(1n, TIME, 500))).subarray(0, afterBytes);
@@ -280,7 +280,7 @@ describe("writing", () => {
 });
 
 describe("permissions", () => {
-  test("what may not be read is an error, never an empty listing", async () => {
+  test("[I36] what may not be read is an error, never an empty listing", async () => {
     await client.writeLTXFile(ref(1n), ltx(1n));
     chmodSync(dir, 0o755);
     await asOrdinaryUser(async () => {

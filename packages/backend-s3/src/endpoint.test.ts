@@ -17,12 +17,12 @@ test.each([
   ["HTTP://Public.Example/", "http://public.example"],
   ["https://x.supabase.co/storage/v1/s3/", "https://x.supabase.co/storage/v1/s3"],
   [" https://h.example ", "https://h.example"],
-])("endpoint %j is %s (I1)", (text, url) => {
+])("[I1] endpoint %j is %s", (text, url) => {
   expect(parseEndpoint(text).url).toBe(url);
 });
 
 test.each(["", "ftp://h", "https://user:hunter2@h", "r2.cloudflarestorage.com@evil.org", "https://h?x=1", "https://h#x", "a b", "https://"])(
-  "refuses endpoint %j, and repeats no password (J8, N5, N6)",
+  "[J8, N5, N6] refuses endpoint %j, and repeats no password",
   (text) => {
     let thrown: unknown;
     try {
@@ -49,7 +49,7 @@ test.each([
   ["fd00::1", true],
   ["2001:db8::1", false],
   ["::1", true],
-])("%s is local: %s (J9)", (host, isLocal) => {
+])("[J9] %s is local: %s", (host, isLocal) => {
   expect(isLocalHost(host)).toBe(isLocal);
 });
 
@@ -80,7 +80,7 @@ test.each([
   ["storage..googleapis.com", "other"],
   ["storage.googleapis.com.evil.com", "other"],
   ["minio.internal", "other"],
-])("%s is %s (J8)", (host, name) => {
+])("[J8] %s is %s", (host, name) => {
   expect(providerOf(host).name).toBe(name);
 });
 

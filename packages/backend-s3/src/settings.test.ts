@@ -27,7 +27,7 @@ describe("precedence", () => {
     ["s3://b/p?endpoint=s3.eu-central-1.wasabisys.com", { AWS_REGION: "x" }, "https://s3.eu-central-1.wasabisys.com", "eu-central-1"],
     ["s3://b/p?endpoint=abc.r2.cloudflarestorage.com", {}, "https://abc.r2.cloudflarestorage.com", "auto"],
     ["s3://arn:aws:s3:us-east-2:1:accesspoint/ap/k", { AWS_REGION: "x", LITESTREAM_S3_ENDPOINT: "localhost:9000" }, undefined, "us-east-2"],
-  ])("%s with %j", (url, env, endpoint, region) => {
+  ])("[J7] %s with %j", (url, env, endpoint, region) => {
     const checked = checkedSettings(optionsFromURL(url), readEnvironment(env));
     expect([checked.endpoint?.url, checked.region]).toEqual([endpoint, region]);
   });
@@ -45,7 +45,7 @@ describe("precedence", () => {
     expect(settings(options).forcePathStyle).toBe(forcePathStyle);
   });
 
-  test("providers decide what no option says", () => {
+  test("[I4, I6] providers decide what no option says", () => {
     expect(settings({ endpoint: "t3.storage.dev" })).toMatchObject({ contentMD5: false, signPayload: true, concurrency: 5 });
     expect(settings({ endpoint: "t3.storage.dev", requireContentMD5: true }).contentMD5).toBe(true);
     expect(settings({ endpoint: "a.r2.cloudflarestorage.com" }).concurrency).toBe(2);
@@ -66,7 +66,7 @@ describe("precedence", () => {
     expect(settings({}).credentials).toBeUndefined();
   });
 
-  test("certificate bundles (Q9)", () => {
+  test("[Q9] certificate bundles", () => {
     expect(readEnvironment({}).caFiles).toEqual([]);
     // Node reads that one itself.
     expect(readEnvironment({ NODE_EXTRA_CA_CERTS: "/extra.pem" }).caFiles).toEqual([]);
@@ -101,7 +101,7 @@ test.each([
   ["sseCustomerKey", { sseCustomerKey: KEY, endpoint: "http://public.example" }],
   ["client", { client: new S3Client({}), endpoint: "h" }],
   ["regoin", { regoin: "x" }],
-] as [string, Partial<S3Options>][])("refuses an impossible %s: %j (N7, J13)", (option, options) => {
+] as [string, Partial<S3Options>][])("[N7, J13] refuses an impossible %s: %j", (option, options) => {
   let thrown: unknown;
   try {
     settings(options);
@@ -115,7 +115,7 @@ test.each([
   expect(String(thrown)).not.toContain(KEY);
 });
 
-test("a customer key may go over plain http to this machine only (N7)", () => {
+test("[N7] a customer key may go over plain http to this machine only", () => {
   expect(settings({ sseCustomerKey: KEY, endpoint: "http://127.0.0.1:9000" }).encryption.forRead).toMatchObject({ SSECustomerAlgorithm: "AES256" });
   expect(settings({ sseCustomerKey: KEY, endpoint: "https://public.example" }).encryption.forWrite).toMatchObject({ SSECustomerKey: KEY });
   expect(settings({ sseKmsKeyId: "k" }).encryption.forRead).toEqual({});
@@ -128,7 +128,7 @@ test("two clients of one place have one destination, of two places two", () => {
   expect(at("s3://b/p/q")).toBe("s3://b/p/q");
 });
 
-test("nothing secret shows (N6)", () => {
+test("[N6] nothing secret shows", () => {
   const client = new S3ReplicaClient({ bucket: "b", path: "p", accessKeyId: "AKIA1", secretAccessKey: "hunter2", sessionToken: "token3", sseCustomerKey: KEY });
   const shown = inspect(client, { depth: Number.POSITIVE_INFINITY, showHidden: true }) + JSON.stringify(client) + client.destination;
   for (const secret of ["AKIA1", "hunter2", "token3", KEY]) expect(shown).not.toContain(secret);

@@ -75,13 +75,13 @@ describe("places", () => {
     "http://b/x",
   ])("refuses %j", (url) => expect(isLSError(failure(url), "LS_INVALID_URL")).toBe(true));
 
-  test("refuses credentials, and does not repeat them (N6)", () => {
+  test("[N6] refuses credentials, and does not repeat them", () => {
     const error = failure("s3://AKIAEXAMPLE:hunter2@bucket/p");
     expect(isLSError(error, "LS_INVALID_URL")).toBe(true);
     expect(String(error)).not.toMatch(/AKIAEXAMPLE|hunter2/);
   });
 
-  test("any path survives the way into a URL and back (J14)", () => {
+  test("[J14] any path survives the way into a URL and back", () => {
     const segment = fc.string({ minLength: 1, unit: "grapheme" }).filter((text) => !/^\.{1,2}$|[/\p{Cc}\p{Cs}]/u.test(text));
     fc.assert(
       fc.property(fc.array(segment, { minLength: 1, maxLength: 4 }), (segments) => {
@@ -95,7 +95,7 @@ describe("places", () => {
 describe("parameters", () => {
   const key = Buffer.alloc(32, 0xfb).toString("base64");
 
-  test("each one is the option of its name (J6)", () => {
+  test("[J6] each one is the option of its name", () => {
     const query = `endpoint=h:1&region=r&forcePathStyle=t&skipVerify=yes&signPayload=0&requireContentMD5=No&concurrency=3&partSize=6000000&storageClass=GLACIER_IR&sseCustomerAlgorithm=AES256&sseCustomerKey=${key}&sseCustomerKeyMD5=a%2Bb&sseKmsKeyId=k`;
     expect(optionsFromURL(`s3://b/p?${query}`)).toEqual({
       bucket: "b",
@@ -125,11 +125,11 @@ describe("parameters", () => {
     ["require-content-md5=f", { requireContentMD5: false }],
     ["region=", {}],
     ["partSize=6000000&part-size=6000000", { partSizeBytes: 6_000_000 }],
-  ])("other spellings: %s (J3)", (query, expected) => {
+  ])("[J3] other spellings: %s", (query, expected) => {
     expect(optionsFromURL(`s3://b/p?${query}`)).toEqual({ bucket: "b", path: "p", ...expected });
   });
 
-  test("a parameter counts more than the host, also at an access point (I9)", () => {
+  test("[I9] a parameter counts more than the host, also at an access point", () => {
     expect(optionsFromURL("s3://b.localhost:9000/p?region=x&endpoint=https://other").endpoint).toBe("https://other");
     expect(optionsFromURL("s3://arn:aws:s3:us-east-2:1:accesspoint/ap/k?sign-payload=false")).toMatchObject({ path: "k", signPayload: false });
   });
@@ -144,7 +144,7 @@ describe("parameters", () => {
     ["partSize=6000000&part-size=7000000", "partSize"],
     ["regoin=eu-west-1", "regoin"],
     ["age=key", "age"],
-  ])("refuses %s (J2, J3, J13, N1)", (query, option) => {
+  ])("[J2, J3, J13, N1] refuses %s", (query, option) => {
     const error = failure(`s3://b/p?${query}`);
     expect(isLSError(error, "LS_INVALID_OPTION") && error.details.option).toBe(option);
   });

@@ -68,7 +68,7 @@ describe.each(SERVERS)("$name", ({ name, binary, start, createOnly }) => {
         expect(file).toEqual(info);
       }));
 
-    test("a large file of unknown length in parts", () =>
+    test("[I24] a large file of unknown length in parts", () =>
       withClient(async (client) => {
         const bytes = await ltx(1n, { pages: 3000 });
         expect(bytes.length).toBeGreaterThan(11 * MIB);
@@ -97,7 +97,7 @@ describe.each(SERVERS)("$name", ({ name, binary, start, createOnly }) => {
         }
       }));
 
-    test("create-only, and whether the service can is known", () =>
+    test("[O7] create-only, and whether the service can is known", () =>
       withClient(async (client) => {
         const [ours, theirs] = [await ltx(1n), await ltx(1n, { seed: 2 })];
         await client.writeLTXFile(ref(1n), inChunks(ours), { createOnly: true });
@@ -113,7 +113,7 @@ describe.each(SERVERS)("$name", ({ name, binary, start, createOnly }) => {
       }));
 
     if (createOnly)
-      test("of eight that create one file at a time one wins (O6)", () =>
+      test("[O6] of eight that create one file at a time one wins", () =>
         withClient(async (_, path) => {
           const clients = Array.from({ length: 8 }, () => clientOf(server, path));
           const results = await Promise.allSettled(
@@ -125,7 +125,7 @@ describe.each(SERVERS)("$name", ({ name, binary, start, createOnly }) => {
         }));
 
     test(
-      "lists in order over pages, from where it is asked to, and nothing foreign (I21)",
+      "[I21] lists in order over pages, from where it is asked to, and nothing foreign",
       () =>
         withClient(async (client, path) => {
           const body = await ltx(1n);
@@ -152,7 +152,7 @@ describe.each(SERVERS)("$name", ({ name, binary, start, createOnly }) => {
       120_000,
     );
 
-    test("what is deleted is gone, and may be gone before (E9)", () =>
+    test("[E9] what is deleted is gone, and may be gone before", () =>
       withClient(async (client) => {
         for (const txid of [1n, 2n, 3n]) await client.writeLTXFile(ref(txid), inChunks(await ltx(txid)));
         await client.deleteLTXFiles([ref(1n), ref(3n), ref(7n)]);
@@ -177,7 +177,7 @@ describe.each(SERVERS)("$name", ({ name, binary, start, createOnly }) => {
       }),
     );
 
-    test("an abort at any moment of an upload leaves nothing, not even a part", () =>
+    test("[I5] an abort at any moment of an upload leaves nothing, not even a part", () =>
       withClient(async (client, path) => {
         const bytes = await ltx(1n, { pages: 5000 });
         for (const after of [0, 1 * MIB, 5 * MIB, 5 * MIB + 70_000, 11 * MIB, 19 * MIB]) {
@@ -200,7 +200,7 @@ describe.each(SERVERS)("$name", ({ name, binary, start, createOnly }) => {
         }
       }));
 
-    test("wrong credentials are refused, and nothing secret shows (N6)", async () => {
+    test("[N6] wrong credentials are refused, and nothing secret shows", async () => {
       for (const wrong of [{ secretAccessKey: "wrong-secret-hunter2" }, { accessKeyId: "UNKNOWN-ID" }]) {
         const client = clientOf(server, "denied", { ...wrong, ...(name === "rclone" ? {} : { sseCustomerKey: Buffer.alloc(32, 9).toString("base64") }) });
         const errors = await Promise.all([

@@ -75,7 +75,7 @@ describe("every service", () => {
     "s3://bkt/p?endpoint=t3.storage.dev",
     "s3://bkt/p?endpoint=http://127.0.0.1:9000",
     "s3://bkt/p?endpoint=a.r2.cloudflarestorage.com",
-  ])("%s: nothing chunked, a known length, what is sent is signed (I3, I4, I12)", async (url) => {
+  ])("[I3, I4, I12] %s: nothing chunked, a known length, what is sent is signed", async (url) => {
     for (const { method, headers, body } of await recorded(optionsFromURL(url), async (place) => [await write(1)(place), await write(1500)(place)])) {
       expect(headers["content-encoding"] ?? "").not.toContain("aws-chunked");
       expect(headers["transfer-encoding"]).toBeUndefined();
@@ -92,7 +92,7 @@ describe("every service", () => {
     }
   });
 
-  test("time, storage class and encryption go with every upload, in parts or not (I16, I17)", async () => {
+  test("[I16, I17] time, storage class and encryption go with every upload, in parts or not", async () => {
     const key = Buffer.alloc(32, 5).toString("base64");
     const md5 = createHash("md5").update(Buffer.alloc(32, 5)).digest("base64");
     const sent = await recorded({ bucket: "bkt", storageClass: "STANDARD_IA", sseCustomerKey: key }, async (place) => [
@@ -113,7 +113,7 @@ describe("every service", () => {
     expect([kms?.headers["x-amz-server-side-encryption"], kms?.headers["x-amz-server-side-encryption-aws-kms-key-id"]]).toEqual(["aws:kms", "k"]);
   });
 
-  test("parts have one size, but the last (I5, I6)", async () => {
+  test("[I5, I6] parts have one size, but the last", async () => {
     const sent = await recorded({ bucket: "bkt", partSizeBytes: 6_000_000 }, write(4000));
     const sizes = sent
       .filter(({ query }) => "partNumber" in query)
@@ -122,7 +122,7 @@ describe("every service", () => {
     expect(sizes.slice(0, -1)).toEqual([6_000_000, 6_000_000]);
   });
 
-  test("Content-MD5 of a bulk delete is that of its body, and where it is not wanted there is none (I2)", async () => {
+  test("[I2] Content-MD5 of a bulk delete is that of its body, and where it is not wanted there is none", async () => {
     const [sent] = await recorded({ bucket: "bkt", endpoint: "h.example" }, (place) => deleteKeys(place, ["a&b", "ü"], undefined));
     expect(sent?.headers["content-md5"]).toBe(
       createHash("md5")
@@ -141,7 +141,7 @@ describe("every service", () => {
 });
 
 describe("services", () => {
-  test("Tigris alone gets its header, signed, and no Content-MD5 (I13)", async () => {
+  test("[I13] Tigris alone gets its header, signed, and no Content-MD5", async () => {
     const work = (place: Place) => deleteKeys(place, ["a"], undefined);
     const [tigris] = await recorded({ bucket: "bkt", endpoint: "t3.storage.dev" }, work);
     expect(tigris?.headers["X-Tigris-Consistent"]).toBe("true");
@@ -164,7 +164,7 @@ describe("services", () => {
     expect(sent?.path.startsWith(path), sent?.path).toBe(true);
   });
 
-  test("a bucket elsewhere says where, without any permission, and is asked there from then on (I10)", async () => {
+  test("[I10] a bucket elsewhere says where, without any permission, and is asked there from then on", async () => {
     const elsewhere: Reply = { statusCode: 301, headers: { "x-amz-bucket-region": "eu-west-1" }, body: "<Error><Code>PermanentRedirect</Code></Error>" };
     const sent = await recorded(
       { bucket: "bkt" },
@@ -178,7 +178,7 @@ describe("services", () => {
     ]);
   });
 
-  test("credentials of a function are asked for again when they expire (I15)", async () => {
+  test("[I15] credentials of a function are asked for again when they expire", async () => {
     let asked = 0;
     const credentials = async () => ({ accessKeyId: `A${++asked}`, secretAccessKey: "S", sessionToken: `T${asked}`, expiration: new Date(Date.now() + 1000) });
     const sent = await recorded({ bucket: "bkt", accessKeyId: undefined, secretAccessKey: undefined, credentials }, async (place) => [

@@ -34,7 +34,7 @@ async function failures({ change }: BrokenClient): Promise<string[]> {
 
 afterAll(() => LEFT_BEHIND.forEach(clearInterval));
 
-describe("a client with one defect fails exactly the cases that stand on the broken duty", () => {
+describe("[I0] a client with one defect fails exactly the cases that stand on the broken duty", () => {
   test.each(DEFECTS.map((one) => [one.defect, one] as const))(
     "%s",
     async (_, broken) => {

@@ -191,7 +191,7 @@ describe("a database in a Store", () => {
     await expectSame(dbA.replica.client, a);
   });
 
-  test("gives its observer, logger and timeout to databases that have none", async () => {
+  test("[J10] gives its observer, logger and timeout to databases that have none", async () => {
     source("a.db");
     source("b.db");
     const [ofStore, own, lines] = [[] as string[], [] as string[], [] as string[]];
@@ -216,7 +216,7 @@ describe("a database in a Store", () => {
 });
 
 describe("refused", () => {
-  test("two databases on one destination, whether the same client or the same place", async () => {
+  test("[J12] two databases on one destination, whether the same client or the same place", async () => {
     const client = new MemoryClient();
     expect(() => storeOf([database("a.db", client), database("b.db", client)])).toThrow(/replicates to this destination already/);
     const place = path("replica");

@@ -15,12 +15,13 @@ test.each([
   expect(key.startsWith(layout.root)).toBe(true);
 });
 
-test("what is no file of the level is none (I21)", () => {
+test("[I21, N9] what is no file of the level is none", () => {
   const layout = hexLayout("db1");
   for (const key of [
     "db10/0000/0000000000000001-0000000000000001.ltx",
     "db1/0001/0000000000000001-0000000000000001.ltx",
     "db1/0000/x/0000000000000001-0000000000000001.ltx",
+    "db1/0000/../0000/0000000000000001-0000000000000001.ltx",
     "db1/0000/0000000000000001-0000000000000001.ltx.tmp",
     "db1/0000/000000000000000A-000000000000000A.ltx",
     "db1/0000/0000000000000002-0000000000000001.ltx",

@@ -51,7 +51,7 @@ test("memory of released parts is used again", async () => {
   expect(buffers.size).toBe(1);
 });
 
-test("a small file takes no memory of a part (I7)", async () => {
+test("[I7] a small file takes no memory of a part", async () => {
   const part = await new PartReader(reusing(new Uint8Array(200), 50), { partBytes: 5_000_000 }).next();
   expect(part.bytes.buffer.byteLength).toBeLessThanOrEqual(64 * 1024);
   const hinted = await new PartReader(reusing(new Uint8Array(200), 50), { partBytes: 5_000_000, sizeHint: 200 }).next();

@@ -77,7 +77,7 @@ test("a request that breaks off goes on at the byte reached", async () => {
   expect(service.released).toBe(2);
 });
 
-test("an end before what was announced is no end (F9)", async () => {
+test("[F9] an end before what was announced is no end", async () => {
   const service = new Service();
   let first = true;
   const open = async (range: BodyRange): Promise<OpenedBody | undefined> => {

@@ -14,7 +14,7 @@ describe("databasePath", () => {
     ["file:///data/a%20b.db", "/data/a b.db"],
     ["file://localhost/data/app.db", "/data/app.db"],
     ["/data/50% #1?.db", "/data/50% #1?.db"],
-  ])("%s is %s", (given, expected) => {
+  ])("[J5] %s is %s", (given, expected) => {
     expect(databasePath(given)).toBe(expected);
   });
 

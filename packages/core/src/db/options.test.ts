@@ -67,7 +67,7 @@ describe("options of DB", () => {
     expect(() => new DB("app.db", { replica, maxWALBytes: 1 } as DBOptions)).toThrow('did you mean "maxWalBytes"?');
   });
 
-  it("take 0 for every interval, and the application's driver", () => {
+  it("[J16] take 0 for every interval, and the application's driver", () => {
     const zero = { monitorIntervalMs: 0, checkpointIntervalMs: 0, shutdownTimeoutMs: 0 };
     expect(resolveDBOptions("app.db", { replica, driver: Database, ...zero })).toMatchObject({
       driver: Database,
