@@ -7,5 +7,5 @@ import { defineConfig, type ViteUserConfig } from "vitest/config";
 export const sharedConfig: ViteUserConfig = defineConfig({
   resolve: { conditions: ["@ls/source"] },
   ssr: { resolve: { conditions: ["@ls/source"], externalConditions: ["@ls/source"] } },
-  test: { environment: "node", include: ["src/**/*.test.ts", "test/**/*.test.ts"], testTimeout: 60_000 },
+  test: { environment: "node", include: ["src/**/*.test.ts", "test/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000 },
 });
