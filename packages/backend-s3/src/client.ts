@@ -18,6 +18,7 @@ import type { S3Options } from "./options.js";
 import { keyOf, type Place } from "./place.js";
 import { readObject } from "./read.js";
 import { checkedSettings } from "./settings.js";
+import { UploadSweep } from "./sweep.js";
 import { writeObject } from "./write.js";
 
 export type { S3Credentials, S3Options } from "./options.js";
@@ -32,12 +33,14 @@ export class S3ReplicaClient implements ReplicaClient {
   readonly destination: string;
   readonly #place: Place;
   readonly #probe: CreateOnlyProbe;
+  readonly #sweep: UploadSweep;
 
   /** @throws LSError `LS_INVALID_OPTION`. */
   constructor(options: S3Options) {
     const settings = checkedSettings(options, readEnvironment());
     this.#place = { settings, connection: new Connection(settings) };
     this.#probe = new CreateOnlyProbe(this.#place);
+    this.#sweep = new UploadSweep(this.#place);
     this.destination = settings.destination;
   }
 
@@ -61,7 +64,10 @@ export class S3ReplicaClient implements ReplicaClient {
   }
 
   async writeLTXFile(ref: LTXFileRef, data: AsyncIterable<Uint8Array>, options: WriteOptions = {}): Promise<LTXFileInfo> {
-    return writeObject(this.#place, this.#probe, ref, data, options);
+    const info = await writeObject(this.#place, this.#probe, ref, data, options);
+    // Beside a large upload one request more does not count; small ones stay one.
+    if (info.size > this.#place.settings.partSizeBytes) await this.#sweep.ifDue(options.signal);
+    return info;
   }
 
   async deleteLTXFiles(refs: readonly LTXFileRef[], options: CallOptions = {}): Promise<void> {

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { Agent } from "node:https";
+import type { SecureContext } from "node:tls";
 import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
 import { LSError, retrying, StallWatch } from "@ls/core/backend-kit";
 import { regionToldBy, storageError } from "./errors.js";
@@ -87,14 +88,14 @@ export class Connection {
     const settings = this.#settings;
     await settings.encryption.load();
     if (settings.client !== undefined) return settings.client;
-    const ca = await trustedCertificates(settings.ca, settings.caFiles);
-    const client = new S3Client({ ...clientConfig(settings, ca), region: async () => this.#region });
+    const trusted = await trustedCertificates(settings.ca, settings.caFiles);
+    const client = new S3Client({ ...clientConfig(settings, trusted), region: async () => this.#region });
     applyRules(client, settings);
     return client;
   }
 }
 
-function clientConfig(settings: Settings, ca: string[] | undefined): S3ClientConfig {
+function clientConfig(settings: Settings, trusted: SecureContext | undefined): S3ClientConfig {
   const { endpoint, credentials, forcePathStyle } = settings;
   const agent = { keepAlive: true, maxSockets: MAX_SOCKETS };
   return {
@@ -108,7 +109,7 @@ function clientConfig(settings: Settings, ca: string[] | undefined): S3ClientCon
       connectionTimeout: settings.connectTimeoutMs,
       socketTimeout: settings.idleTimeoutMs,
       httpAgent: agent,
-      httpsAgent: new Agent({ ...agent, rejectUnauthorized: !settings.skipVerify, ...(ca === undefined ? {} : { ca }) }),
+      httpsAgent: new Agent({ ...agent, rejectUnauthorized: !settings.skipVerify, ...(trusted === undefined ? {} : { secureContext: trusted }) }),
     },
     ...(credentials === undefined ? {} : { credentials: credentialsFor(credentials) }),
     ...(endpoint === undefined

@@ -4,8 +4,10 @@ export interface S3Environment {
   readonly region: string | undefined;
   /** Upstream's names, which count where the SDK's are not set at all. */
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined;
-  /** Files with certificates to trust besides Node's own. Node reads NODE_EXTRA_CA_CERTS itself, unless it is given others. */
-  readonly caFiles: readonly string[];
+  /** File with certificates to trust besides Node's own. */
+  readonly caBundle: string | undefined;
+  /** Such a file that Node reads itself, unless it is given others. */
+  readonly extraCACerts: string | undefined;
 }
 
 export function readEnvironment(env: Readonly<Record<string, string | undefined>> = process.env): S3Environment {
@@ -13,12 +15,11 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
   const accessKeyId = set("LITESTREAM_ACCESS_KEY_ID");
   const secretAccessKey = set("LITESTREAM_SECRET_ACCESS_KEY");
   const hasAwsKeys = env.AWS_ACCESS_KEY_ID !== undefined || env.AWS_SECRET_ACCESS_KEY !== undefined;
-  const bundle = set("AWS_CA_BUNDLE");
-  const extra = set("NODE_EXTRA_CA_CERTS");
   return {
     endpoint: set("LITESTREAM_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
     region: set("AWS_REGION", "AWS_DEFAULT_REGION"),
     credentials: hasAwsKeys || accessKeyId === undefined || secretAccessKey === undefined ? undefined : { accessKeyId, secretAccessKey },
-    caFiles: bundle === undefined ? [] : [bundle, ...(extra === undefined ? [] : [extra])],
+    caBundle: set("AWS_CA_BUNDLE"),
+    extraCACerts: set("NODE_EXTRA_CA_CERTS"),
   };
 }

@@ -39,7 +39,7 @@ export async function uploadParts(upload: PartsUpload): Promise<number> {
   // Without the caller's signal: an answer that nobody waits for would leave an upload that nobody knows.
   const created = connection.request({ what, signal: undefined }, (client, call) => client.send(new CreateMultipartUploadCommand(input), call));
   const id = await unlessAborted(created, signal).catch(async (error: unknown) => {
-    await briefly(created.then(({ UploadId }) => (UploadId === undefined ? undefined : giveUp(upload, UploadId))));
+    await briefly(created.then(({ UploadId }) => (UploadId === undefined ? undefined : removeUpload(place, input.Key, UploadId, undefined))));
     throw error;
   });
   if (id.UploadId === undefined) throw new LSError("LS_STORAGE_UNAVAILABLE", `cannot ${what}: the service began no upload`, { retryable: true });
@@ -54,7 +54,7 @@ export async function uploadParts(upload: PartsUpload): Promise<number> {
     return content.size;
   } catch (error) {
     cancel.abort(error);
-    await briefly(Promise.allSettled(running).then(() => giveUp(upload, id.UploadId ?? "")));
+    await briefly(Promise.allSettled(running).then(() => removeUpload(place, input.Key, id.UploadId ?? "", undefined)));
     throw error;
   } finally {
     signal?.removeEventListener("abort", follow);
@@ -141,10 +141,10 @@ async function complete({ place, input, isConditional, signal }: PartsUpload, up
 }
 
 /** Removes an upload with its parts, and looks whether that was all. */
-async function giveUp({ place, input }: PartsUpload, uploadId: string): Promise<void> {
-  const command = { Bucket: input.Bucket, Key: input.Key, UploadId: uploadId };
+export async function removeUpload(place: Place, key: string, uploadId: string, signal: AbortSignal | undefined): Promise<void> {
+  const command = { Bucket: place.settings.bucket, Key: key, UploadId: uploadId };
   for (let attempt = 1; attempt <= ABORT_ATTEMPTS; attempt++) {
-    const isGone = await place.connection.request({ what: `remove the parts of ${label(place, input.Key)}`, signal: undefined }, (client, call) =>
+    const isGone = await place.connection.request({ what: `remove the parts of ${label(place, key)}`, signal }, (client, call) =>
       client.send(new AbortMultipartUploadCommand(command), call).then(
         () => false,
         (error: unknown) => {

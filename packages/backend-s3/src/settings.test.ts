@@ -67,10 +67,12 @@ describe("precedence", () => {
   });
 
   test("[Q9] certificate bundles", () => {
-    expect(readEnvironment({}).caFiles).toEqual([]);
-    // Node reads that one itself.
-    expect(readEnvironment({ NODE_EXTRA_CA_CERTS: "/extra.pem" }).caFiles).toEqual([]);
-    expect(readEnvironment({ AWS_CA_BUNDLE: "/bundle.pem", NODE_EXTRA_CA_CERTS: "/extra.pem" }).caFiles).toEqual(["/bundle.pem", "/extra.pem"]);
+    const extra = { NODE_EXTRA_CA_CERTS: "/extra.pem" };
+    expect(settings({}).caFiles).toEqual([]);
+    // Node reads that one itself, unless it is given others.
+    expect(settings({}, extra).caFiles).toEqual([]);
+    expect(settings({ ca: "pem" }, extra).caFiles).toEqual(["/extra.pem"]);
+    expect(settings({}, { AWS_CA_BUNDLE: "/bundle.pem", ...extra }).caFiles).toEqual(["/bundle.pem", "/extra.pem"]);
   });
 });
 

@@ -120,7 +120,7 @@ export function checkedSettings(options: S3Options, environment: S3Environment):
     contentMD5: options.requireContentMD5 ?? provider.contentMD5,
     skipVerify: options.skipVerify ?? false,
     ca: options.ca,
-    caFiles: environment.caFiles,
+    caFiles: caFilesOf(options, environment),
     storageClass: options.storageClass,
     partSizeBytes: whole("partSizeBytes", options.partSizeBytes, MIN_PART_BYTES, MIN_PART_BYTES, MAX_PART_BYTES),
     concurrency: whole("concurrency", options.concurrency, provider.concurrency, 1, 64),
@@ -142,6 +142,12 @@ function checkedCredentials(options: S3Options): Settings["credentials"] {
   if (accessKeyId === undefined && secretAccessKey === undefined && sessionToken === undefined) return undefined;
   if (!accessKeyId || !secretAccessKey) throw invalid("accessKeyId", "accessKeyId and secretAccessKey go together");
   return { accessKeyId, secretAccessKey, sessionToken };
+}
+
+/** Node's own choice stays where nothing is added to it. */
+function caFilesOf({ ca }: S3Options, { caBundle, extraCACerts }: S3Environment): string[] {
+  if (ca === undefined && caBundle === undefined) return [];
+  return [caBundle, extraCACerts].filter((path) => path !== undefined);
 }
 
 function checkedPath(path = ""): string {

@@ -36,7 +36,7 @@ const COMPLETED: Reply = { statusCode: 200, body: "<CompleteMultipartUploadResul
 async function recorded(options: S3Options, work: (place: Place) => Promise<unknown>, reply: (sent: Sent) => Reply = standard): Promise<Sent[]> {
   const settings = checkedSettings(
     { accessKeyId: "A", secretAccessKey: "S", ...options },
-    { endpoint: undefined, region: undefined, credentials: undefined, caFiles: [] },
+    { endpoint: undefined, region: undefined, credentials: undefined, caBundle: undefined, extraCACerts: undefined },
   );
   const connection = new Connection(settings);
   const client = await connection.open();

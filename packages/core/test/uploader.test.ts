@@ -238,7 +238,7 @@ describe("Uploader", () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(fault, { maxLength: 12 }), fc.integer({ min: 1, max: 6 }), fc.boolean(), async (faults, count, createOnly) => {
-        await using made = new Setup(new Destination({ createOnly }));
+        await using made = new Setup({ destination: new Destination({ createOnly }) });
         const planned = faults.map((f): WriteFault => f ?? { kind: "fail", error: denied });
         made.destination.faults.push(...planned);
         made.uploader.start(0n, []);

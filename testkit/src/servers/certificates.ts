@@ -9,10 +9,10 @@ export interface ThrowawayCertificates {
   readonly key: string;
 }
 
-/** For 127.0.0.1, localhost and the further host names; valid for a day. */
-export async function throwawayCertificates(hosts: readonly string[] = []): Promise<ThrowawayCertificates> {
+/** For 127.0.0.1, localhost and the further host names; valid for a day. Two authorities that are trusted at a time need two names. */
+export async function throwawayCertificates(hosts: readonly string[] = [], name = "throw-away authority of a test"): Promise<ThrowawayCertificates> {
   const common = { keyType: "ec", algorithm: "sha256", notAfterDate: new Date(Date.now() + 86_400_000) } as const;
-  const authority = await generate([{ name: "commonName", value: "throw-away authority of a test" }], {
+  const authority = await generate([{ name: "commonName", value: name }], {
     ...common,
     extensions: [
       { name: "basicConstraints", cA: true, critical: true },

@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 /** What a request to an S3 server is. */
 export type S3Operation =
   | "list"
+  | "list-uploads"
   | "get"
   | "head"
   | "put"
@@ -35,7 +36,8 @@ function operationOf(method: string, query: URLSearchParams): S3Operation {
   switch (method) {
     case "GET":
       if (query.has("list-type")) return "list";
-      return query.has("uploads") || query.has("location") ? "other" : "get";
+      if (query.has("uploads")) return "list-uploads";
+      return query.has("uploadId") || query.has("location") ? "other" : "get";
     case "HEAD":
       return "head";
     case "PUT":
