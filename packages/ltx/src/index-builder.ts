@@ -10,9 +10,13 @@ const MAX_ENTRY_SIZE = 5 + MAX_VARINT_SIZE + 5;
  * one after the other behind the header, so the sizes decide everything.
  */
 abstract class IndexEntries {
-  protected bytes: Uint8Array<ArrayBuffer> = new Uint8Array(4096);
+  protected bytes: Uint8Array<ArrayBuffer>;
   protected used = 0;
   #offset = LTX_HEADER_SIZE;
+
+  constructor(bytes: number) {
+    this.bytes = new Uint8Array(bytes);
+  }
 
   /** Where the next frame begins in the file. */
   get frameOffset(): number {
@@ -33,6 +37,10 @@ abstract class IndexEntries {
 
 /** Keeps the entries, for the writer: about 9 bytes per page, which the format puts behind all of the pages. */
 export class PageIndexBuilder extends IndexEntries {
+  constructor() {
+    super(4096);
+  }
+
   protected override makeRoom(): void {
     const larger = new Uint8Array(this.bytes.length * 2);
     larger.set(this.bytes.subarray(0, this.used));
@@ -62,6 +70,11 @@ export class PageIndexBuilder extends IndexEntries {
 export class PageIndexDigest extends IndexEntries {
   readonly #register: CRCRegister = new Int32Array([-1, -1]);
   #flushed = 0;
+
+  /** Small: a merge has thousands of them. */
+  constructor() {
+    super(256);
+  }
 
   protected override makeRoom(): void {
     crcUpdate(this.#register, new DataView(this.bytes.buffer), 0, this.used);

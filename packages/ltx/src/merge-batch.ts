@@ -58,7 +58,7 @@ export class MergeBatch {
     const { pgnos, offsets } = this.#arena;
     if (input.slot < 0) {
       input.slot = this.#slots.push(input) - 1;
-      this.#arena.inputRegisters.set(input.register, input.slot * 2);
+      copyRegister(input.register, 0, this.#arena.inputRegisters, input.slot * 2);
     }
     pgnos[this.#count] = (input.slot << 1) | (emit ? 1 : 0);
     offsets[this.#count] = IN_OFFSET + this.#used;
@@ -99,7 +99,7 @@ export class MergeBatch {
     if (good < this.#count)
       throw new LTXError("LTX_CORRUPTED", `a page frame of input ${this.#slots[(arena.pgnos[good] ?? 0) >>> 1]?.order} does not hold one page`);
     for (const input of this.#slots) {
-      input.register.set(arena.inputRegisters.subarray(input.slot * 2, input.slot * 2 + 2));
+      copyRegister(arena.inputRegisters, input.slot * 2, input.register, 0);
       input.slot = -1;
     }
     // Superseded frames lie in between: what goes out moves together, from the first gap on.
@@ -149,4 +149,10 @@ export class MergeBatch {
   dispose(): void {
     releaseArena(this.#arena);
   }
+}
+
+/** By hand: a view for `set` costs more than both words. */
+function copyRegister(from: CRCRegister, at: number, to: CRCRegister, toAt: number): void {
+  to[toAt] = from[at] ?? 0;
+  to[toAt + 1] = from[at + 1] ?? 0;
 }

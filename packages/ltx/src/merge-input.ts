@@ -46,7 +46,7 @@ export class MergeInput {
   /** The largest thing that must lie in one piece: the header first, then a frame. */
   #frameLimit = LTX_HEADER_SIZE;
   /** Where what crosses the border of two chunks is put together. */
-  #joint: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  #joint: Uint8Array<ArrayBuffer> = NO_BYTES;
   /** While {@link bytes} is the joint: the chunk that goes on behind it, */
   #nextChunk: Uint8Array | undefined;
   /** and where in the joint that chunk begins. */
@@ -138,7 +138,7 @@ export class MergeInput {
     }
     // Moved away before the next chunk is asked for, which may overwrite this one. It may be a part of the joint already.
     const rest = this.bytes.length - this.at;
-    this.#join(this.bytes.subarray(this.at), 0);
+    if (rest > 0) this.#join(this.bytes.subarray(this.at), 0);
     const next = await this.#iterator.next();
     if (next.done === true) throw new LTXError("LTX_TRUNCATED", "the file ends in its header or page block");
     const chunk = next.value;
