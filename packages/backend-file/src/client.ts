@@ -74,9 +74,9 @@ export class FileReplicaClient implements ReplicaClient {
     });
   }
 
-  async *openLTXFile(ref: LTXFileRef, options: OpenOptions = {}): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
+  openLTXFile(ref: LTXFileRef, options: OpenOptions = {}): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
     const { offset = 0, size = 0, reuseChunks = false, signal } = options;
-    yield* readFileRange(ltxFilePath(this.path, ref), ref, { offset, size, reuseChunks, signal });
+    return readFileRange(this.path, ref, { offset, size, reuseChunks, signal });
   }
 
   async writeLTXFile(ref: LTXFileRef, data: AsyncIterable<Uint8Array>, options: WriteOptions = {}): Promise<LTXFileInfo> {

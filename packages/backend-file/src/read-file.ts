@@ -1,6 +1,12 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { close, open, read } from "node:fs";
+import { promisify } from "node:util";
 import { fileSystemError, LSError, type LTXFileRef, systemErrorCode } from "@ls/core/backend-kit";
 import { BufferPool } from "./buffer-pool.js";
+import { ltxFilePath } from "./layout.js";
+
+// Descriptors, not file handles: a merge or a restore opens thousands of small files, and a handle costs as much as reading one of them.
+const openDescriptor = promisify(open);
+const closeDescriptor = promisify(close);
 
 const READ_BYTES = 512 * 1024;
 /** Enough for eight files read at a time. */
@@ -16,9 +22,10 @@ export interface ReadRange {
 }
 
 /** The bytes of one file; the next chunk is read while the caller works on the last one. */
-export async function* readFileRange(path: string, ref: LTXFileRef, range: ReadRange): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
+export async function* readFileRange(root: string, ref: LTXFileRef, range: ReadRange): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
+  const path = ltxFilePath(root, ref);
   range.signal?.throwIfAborted();
-  const handle = await openFile(path, ref);
+  const fd = await openFile(path, ref);
   const end = range.size === 0 ? Number.POSITIVE_INFINITY : range.offset + range.size;
   // Two take turns: one is read into while the caller has the other.
   const buffers = range.reuseChunks ? [buffersForReading.take(), buffersForReading.take()] : [];
@@ -26,7 +33,7 @@ export async function* readFileRange(path: string, ref: LTXFileRef, range: ReadR
   let turn = 0;
   const readNext = (): Promise<Uint8Array<ArrayBuffer>> => {
     const want = Math.max(0, Math.min(READ_BYTES, end - position));
-    return readChunk(handle, path, buffers[turn++ % 2]?.subarray(0, want) ?? new Uint8Array(want), position);
+    return readChunk(fd, path, buffers[turn++ % 2]?.subarray(0, want) ?? new Uint8Array(want), position);
   };
   let pending = readNext();
   try {
@@ -42,13 +49,13 @@ export async function* readFileRange(path: string, ref: LTXFileRef, range: ReadR
     // Nobody will ask for the chunk under way, but neither descriptor nor buffer may be given away under it.
     await pending.catch(() => {});
     for (const buffer of buffers) buffersForReading.give(buffer);
-    await handle.close();
+    await closeDescriptor(fd);
   }
 }
 
-async function openFile(path: string, ref: LTXFileRef): Promise<FileHandle> {
+async function openFile(path: string, ref: LTXFileRef): Promise<number> {
   try {
-    return await open(path, "r");
+    return await openDescriptor(path, "r");
   } catch (error) {
     if (systemErrorCode(error) !== "ENOENT") throw fileSystemError(error, "open", path);
     throw new LSError("LS_LTX_FILE_NOT_FOUND", `there is no LTX file ${path}`, {
@@ -59,12 +66,12 @@ async function openFile(path: string, ref: LTXFileRef): Promise<FileHandle> {
 }
 
 /** Fills the buffer from the file as far as it goes. */
-async function readChunk(handle: FileHandle, path: string, buffer: Uint8Array<ArrayBuffer>, position: number): Promise<Uint8Array<ArrayBuffer>> {
-  if (buffer.length === 0) return buffer;
-  try {
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length, position);
-    return buffer.subarray(0, bytesRead);
-  } catch (error) {
-    throw fileSystemError(error, "read", path);
-  }
+function readChunk(fd: number, path: string, buffer: Uint8Array<ArrayBuffer>, position: number): Promise<Uint8Array<ArrayBuffer>> {
+  return new Promise((resolve, reject) => {
+    if (buffer.length === 0) return resolve(buffer);
+    read(fd, buffer, 0, buffer.length, position, (error, bytesRead) => {
+      if (error !== null) reject(fileSystemError(error, "read", path));
+      else resolve(bytesRead === buffer.length ? buffer : buffer.subarray(0, bytesRead));
+    });
+  });
 }
