@@ -78,6 +78,8 @@ export interface WriteOptions extends CallOptions {
  * early releases it. Failures are {@link LSError}s: a missing file is `LS_LTX_FILE_NOT_FOUND`, refused credentials
  * `LS_STORAGE_DENIED`, anything that may pass by itself `LS_STORAGE_UNAVAILABLE` with `retryable: true`. An error never
  * looks like an empty listing. A level outside 0 to 9, or TXIDs that are no range, are a `RangeError`. One call's abort never fails another.
+ * A request that hangs is the client's to break off (`LS_STORAGE_UNAVAILABLE`): nobody else knows how long one may take. Callers give up on a read that
+ * brings nothing for a minute, and on the writing of a merge after a quarter of an hour.
  * Callers: call any method at any time and concurrently; abort through `signal`.
  */
 export interface ReplicaClient {

@@ -7,13 +7,12 @@ import { MemoryClient } from "../../../testkit/src/memory-client.js";
 import { MemorySink } from "../../../testkit/src/memory-sink.js";
 import { Random, seedOf } from "../../../testkit/src/random.js";
 import { RequestCounter } from "../../../testkit/src/request-counter.js";
-import { Limit } from "../src/compaction/limit.js";
 import { type MergeOutcome, mergeFiles } from "../src/compaction/merge.js";
-import { readSource, SourceSignals } from "../src/compaction/merge-source.js";
+import { MergeSources } from "../src/compaction/merge-source.js";
 import { DirectMerging, type Merging } from "../src/compaction/merging.js";
 import { deleteFiles } from "../src/compaction/retention.js";
 import { LSError } from "../src/errors.js";
-import type { LTXFileInfo, LTXFileRef, OpenOptions, ReplicaClient } from "../src/replica-client.js";
+import type { LTXFileInfo, LTXFileRef, OpenOptions, ReplicaClient, WriteOptions } from "../src/replica-client.js";
 import { type FileRange, fillRange } from "../src/restore/fetch.js";
 import { restoreTo } from "../src/restore/restore-to.js";
 import { WorkerSeat } from "../src/worker/shared-worker.js";
@@ -219,6 +218,39 @@ describe.each([
     expect(counter.count("open")).toBe(56);
   });
 
+  test("a slow line is given time: 100 s for an answer, a quarter of an hour for a destination that does not move", async () => {
+    const { memory, store, merge, list: listed } = await setup(20);
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    try {
+      const answered = vi.fn();
+      class Slow extends MemoryClient {
+        override async writeLTXFile(ref: LTXFileRef, data: AsyncIterable<Uint8Array>, options?: WriteOptions): Promise<LTXFileInfo> {
+          const parts: Uint8Array[] = [];
+          for await (const chunk of data) parts.push(chunk.slice());
+          answered();
+          await new Promise((resolve) => setTimeout(resolve, 100_000));
+          options?.signal?.throwIfAborted();
+          return memory.writeLTXFile(ref, one(Buffer.concat(parts)), options);
+        }
+      }
+      const files = await listed(0);
+      const slow = new Slow();
+      for (const file of files) slow.put(file, memory.peek(file) ?? new Uint8Array(0));
+      const running = merge(1, files, { client: slow });
+      await vi.waitFor(() => expect(answered).toHaveBeenCalled(), { timeout: 20_000 });
+      await vi.advanceTimersByTimeAsync(100_000);
+      expect((await running).status).toBe("written");
+
+      store.arm({ operation: "write", fault: { kind: "hang" } });
+      const hanging = merge(2, files);
+      const failed = expect(hanging).rejects.toMatchObject({ code: "LS_STORAGE_UNAVAILABLE", retryable: true });
+      await vi.advanceTimersByTimeAsync(16 * 60_000);
+      await failed;
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   test("a destination that fails: the error comes out, nothing is visible, and nothing stays behind", async () => {
     const { store, merge, list: listed } = await setup(20);
     store.arm({ operation: "write", fault: { kind: "drop", afterBytes: 100 } });
@@ -269,17 +301,18 @@ describe.each([
       }
     }
     const counted = new Counted(memory);
-    const context = {
+    const sources = new MergeSources({
       fetch: async (range: FileRange, buffer: Uint8Array<ArrayBuffer>, signal: AbortSignal) => {
         await fillRange(counted, range, buffer, signal);
         return buffer;
       },
       readLocal: undefined,
-      reads: new Limit(4),
       rangeBytes: 700,
-      signals: new SourceSignals(new AbortController().signal),
-    };
-    const merged = await collect(mergeLTX(files.map((file) => readSource(context, file))));
+      reads: 4,
+      signal: new AbortController().signal,
+    });
+    const merged = await collect(mergeLTX(files.map((file) => sources.open(file))));
+    sources.end();
     const expected = await collect(mergeLTX(files.map((file) => one(memory.peek(file) ?? new Uint8Array(0)))));
     expect(Buffer.from(merged).equals(expected)).toBe(true);
     expect(most).toBe(4);
@@ -320,6 +353,6 @@ async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 
 async function collect(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of source) chunks.push(chunk);
+  for await (const chunk of source) chunks.push(chunk.slice());
   return Buffer.concat(chunks);
 }

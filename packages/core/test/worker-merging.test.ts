@@ -43,7 +43,7 @@ function fetchFrom(memory: MemoryClient, fetched: (bytes: number) => void = () =
 
 async function collect(source: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of source) chunks.push(chunk);
+  for await (const chunk of source) chunks.push(chunk.slice());
   return Buffer.concat(chunks);
 }
 

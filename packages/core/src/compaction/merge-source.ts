@@ -1,13 +1,16 @@
+import { setMaxListeners } from "node:events";
+import { Slicer } from "../db/engine/slicer.js";
 import type { LTXFileInfo } from "../replica-client.js";
 import type { FileRange } from "../restore/fetch.js";
-import type { Limit } from "./limit.js";
+import { uninitialized } from "../uninitialized.js";
+import { Limit } from "./limit.js";
 import { BUFFERS_PER_SOURCE } from "./merge-budget.js";
 
 /**
  * Fills the start of a buffer with a range of a file's local copy.
  * @returns false when there is no such copy (any more).
  */
-export type ReadLocal = (range: FileRange, buffer: Uint8Array) => Promise<boolean>;
+export type ReadLocal = (range: FileRange, buffer: Uint8Array) => boolean | Promise<boolean>;
 
 /**
  * Gets a range of a file from the destination: into the start of `buffer`, or of one as large that takes its place. `buffer` is lent until the
@@ -15,96 +18,129 @@ export type ReadLocal = (range: FileRange, buffer: Uint8Array) => Promise<boolea
  */
 export type FetchRange = (range: FileRange, buffer: Uint8Array<ArrayBuffer>, signal: AbortSignal) => Promise<Uint8Array<ArrayBuffer>>;
 
-/**
- * One signal for thousands of sources, each of which ends by itself too. As listeners of that signal they would slow it down, and Node warns of
- * more than ten.
- */
-export class SourceSignals {
-  readonly #parent: AbortSignal;
-  readonly #open: Set<AbortController> = new Set();
-  readonly #abort = (): void => {
-    for (const controller of this.#open) controller.abort(this.#parent.reason);
-  };
+const LEFT = new Error("the merge is over");
 
-  constructor(parent: AbortSignal) {
-    this.#parent = parent;
-    parent.addEventListener("abort", this.#abort, { once: true });
-  }
-
-  open(): AbortController {
-    this.#parent.throwIfAborted();
-    const controller = new AbortController();
-    this.#open.add(controller);
-    return controller;
-  }
-
-  close(controller: AbortController): void {
-    this.#open.delete(controller);
-    controller.abort();
-  }
-
-  dispose(): void {
-    this.#parent.removeEventListener("abort", this.#abort);
-  }
-}
-
-export interface SourceContext {
+export interface SourceOptions {
   readonly fetch: FetchRange;
   readonly readLocal: ReadLocal | undefined;
-  /** Requests to the destination and reads of local copies under way at a time. */
-  readonly reads: Limit;
+  /** Bytes that a source fetches at a time. */
   readonly rangeBytes: number;
-  readonly signals: SourceSignals;
+  /** Requests to the destination and reads of local copies under way at a time. */
+  readonly reads: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The inputs of one merge, which may be thousands: what they have in common exists once. When one fails or is left before its end, the merge is
+ * over, and so is what the others fetch.
+ */
+export class MergeSources {
+  readonly fetch: FetchRange;
+  readonly readLocal: ReadLocal | undefined;
+  readonly rangeBytes: number;
+  readonly reads: Limit;
+  readonly #parent: AbortSignal;
+  readonly #cancel = new AbortController();
+  /** Local copies are read synchronously: thousands of them must not hold the thread. */
+  readonly slicer: Slicer = new Slicer(this.#cancel.signal);
+  readonly #follow = (): void => this.#cancel.abort(this.#parent.reason);
+
+  constructor({ fetch, readLocal, rangeBytes, reads, signal }: SourceOptions) {
+    signal.throwIfAborted();
+    this.fetch = fetch;
+    this.readLocal = readLocal;
+    this.rangeBytes = rangeBytes;
+    this.reads = new Limit(reads);
+    // Each fetch under way listens to it, and Node takes more than ten for a leak.
+    setMaxListeners(0, this.#cancel.signal);
+    this.#parent = signal;
+    signal.addEventListener("abort", this.#follow, { once: true });
+  }
+
+  open(file: LTXFileInfo): RangeSource {
+    return new RangeSource(this, file);
+  }
+
+  /** Aborted when the merge is over. */
+  get signal(): AbortSignal {
+    return this.#cancel.signal;
+  }
+
+  /** The merge is over. Everyone else hears the reason of the first one: whichever error is noticed first says why. */
+  end(reason: unknown = LEFT): void {
+    this.#parent.removeEventListener("abort", this.#follow);
+    this.#cancel.abort(reason);
+  }
 }
 
 /**
  * The bytes of one input of a merge, in ranges: from the local copy as long as there is one, else from the destination. Between two ranges
  * nothing is held open, so it does not matter how long the merge reads from other inputs meanwhile. One range is fetched ahead.
- * A chunk stays valid until the next but one is asked for.
+ * A chunk stays valid until the next but one is asked for. No generator: thousands of small inputs would mostly pay for those.
  */
-export async function* readSource(context: SourceContext, file: LTXFileInfo): AsyncGenerator<Uint8Array, void, undefined> {
-  const cancel = context.signals.open();
-  const buffers: Uint8Array<ArrayBuffer>[] = [];
-  let offset = 0;
-  let count = 0;
-  const fetchNext = (): Promise<Uint8Array> | undefined => {
-    if (offset >= file.size) return undefined;
-    const range = { file, offset, size: Math.min(context.rangeBytes, file.size - offset) };
-    const slot = count++ % BUFFERS_PER_SOURCE;
-    const fetched = fetchRange(context, range, buffers[slot] ?? new Uint8Array(range.size), cancel.signal).then((buffer) => {
-      buffers[slot] = buffer;
-      return buffer.subarray(0, range.size);
-    });
+export class RangeSource implements AsyncIterableIterator<Uint8Array> {
+  readonly #sources: MergeSources;
+  readonly #file: LTXFileInfo;
+  readonly #buffers: Uint8Array<ArrayBuffer>[] = [];
+  #offset = 0;
+  #count = 0;
+  #running: Promise<Uint8Array> | undefined;
+
+  constructor(sources: MergeSources, file: LTXFileInfo) {
+    this.#sources = sources;
+    this.#file = file;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array, undefined>> {
+    const running = this.#running ?? this.#fetchNext();
+    if (running === undefined) return { value: undefined, done: true };
+    try {
+      const value = await running;
+      this.#running = this.#fetchNext();
+      return { value, done: false };
+    } catch (error) {
+      this.#sources.end(error);
+      throw error;
+    }
+  }
+
+  /** The buffers are done with only when nothing writes to them any more. */
+  async return(): Promise<IteratorResult<Uint8Array, undefined>> {
+    if (this.#running !== undefined) {
+      this.#sources.end();
+      await this.#running.catch(() => {});
+    }
+    this.#offset = this.#file.size;
+    this.#running = undefined;
+    return { value: undefined, done: true };
+  }
+
+  #fetchNext(): Promise<Uint8Array> | undefined {
+    const { size } = this.#file;
+    if (this.#offset >= size) return undefined;
+    const range = { file: this.#file, offset: this.#offset, size: Math.min(this.#sources.rangeBytes, size - this.#offset) };
+    this.#offset += range.size;
+    const fetched = this.#fetch(range, this.#count++ % BUFFERS_PER_SOURCE);
     // It is awaited in its turn; until then its failure is no unhandled rejection.
     fetched.catch(() => {});
-    offset += range.size;
     return fetched;
-  };
-  let running: Promise<Uint8Array> | undefined;
-  try {
-    running = fetchNext();
-    while (running !== undefined) {
-      const chunk = await running;
-      running = fetchNext();
-      yield chunk;
-    }
-  } finally {
-    context.signals.close(cancel);
-    // The buffers are done with only when nothing writes to them any more.
-    await running?.catch(() => {});
   }
-}
 
-function fetchRange(
-  { fetch, readLocal, reads }: SourceContext,
-  range: FileRange,
-  buffer: Uint8Array<ArrayBuffer>,
-  signal: AbortSignal,
-): Promise<Uint8Array<ArrayBuffer>> {
-  return reads.run(async () => {
-    signal.throwIfAborted();
-    const isLocal = readLocal !== undefined && (await readLocal(range, buffer));
-    signal.throwIfAborted();
-    return isLocal ? buffer : fetch(range, buffer, signal);
-  });
+  async #fetch(range: FileRange, slot: number): Promise<Uint8Array> {
+    const { fetch, readLocal, reads, signal, slicer } = this.#sources;
+    const buffer = await reads.run(async () => {
+      signal.throwIfAborted();
+      if (readLocal !== undefined && slicer.due) await slicer.pause();
+      const own = this.#buffers[slot] ?? uninitialized(range.size);
+      const isLocal = readLocal !== undefined && (await readLocal(range, own));
+      signal.throwIfAborted();
+      return isLocal ? own : fetch(range, own, signal);
+    });
+    this.#buffers[slot] = buffer;
+    return buffer.length === range.size ? buffer : buffer.subarray(0, range.size);
+  }
 }

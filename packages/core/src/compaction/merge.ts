@@ -9,6 +9,12 @@ import type { Merging } from "./merging.js";
 
 /** A merge that fails although each of its files is sound is tried once more: what was read may have been damaged on its way. */
 const ATTEMPTS = 2;
+/**
+ * Both sides bound their own requests: each range that is fetched, and what the client writes. Neither is in a hurry: thousands of inputs may be
+ * opened before the first byte goes out, and a slow line may carry the last parts for minutes. This is for a client that bounds nothing: merges of
+ * all databases share a few lanes, and it must not hold one for ever.
+ */
+const IDLE_MS = 15 * 60_000;
 
 export interface MergeOptions {
   readonly client: ReplicaClient;
@@ -62,11 +68,17 @@ async function writeMerged(
   { withLocalCopies, sourceErrors }: { readonly withLocalCopies: boolean; readonly sourceErrors: unknown[] },
 ): Promise<LTXFileInfo> {
   const ref = refOf(level, files);
-  const stall = new StallWatch(signal);
+  const stall = new StallWatch(signal, { idleMs: IDLE_MS });
+  const read = fetchFrom(client);
+  const fetch: FetchRange = async (...range) => {
+    const buffer = await read(...range);
+    stall.moved();
+    return buffer;
+  };
   let size = 0;
   async function* content(): AsyncGenerator<Uint8Array, void, undefined> {
     try {
-      for await (const chunk of merging.merge({ files, timestampMs, withLocalCopies }, fetchFrom(client), stall.signal)) {
+      for await (const chunk of merging.merge({ files, timestampMs, withLocalCopies }, fetch, stall.signal)) {
         if (size === 0) checkHeader(chunk, ref);
         size += chunk.length;
         stall.moved();

@@ -1,8 +1,7 @@
 import { type LTXFileSummary, mergeLTX, verifyLTX } from "@ls/ltx";
 import type { LTXFileInfo } from "../replica-client.js";
-import { Limit } from "./limit.js";
 import { rangeBytesFor } from "./merge-budget.js";
-import { type FetchRange, type ReadLocal, readSource, type SourceContext, SourceSignals } from "./merge-source.js";
+import { type FetchRange, MergeSources, type ReadLocal } from "./merge-source.js";
 
 /** Reads of one merge under way at a time. */
 const READS = 8;
@@ -18,7 +17,7 @@ export interface MergeJob {
 
 /** The part of keeping that computes: on the application's thread or on another one. Bytes of the destination come through the caller's `fetch`. */
 export interface Merging {
-  /** The merged file; every chunk is the caller's own. What `fetch` fails with comes out as it is. Ending the iteration early ends the merge. */
+  /** The merged file; a chunk is valid until the next one is asked for. What `fetch` fails with comes out as it is. Ending the iteration early ends the merge. */
   merge(job: MergeJob, fetch: FetchRange, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** Reads one file of the destination to its end. @throws as `verifyLTX`, and what `fetch` fails with. */
   verify(file: LTXFileInfo, fetch: FetchRange, signal: AbortSignal): Promise<LTXFileSummary>;
@@ -33,27 +32,28 @@ export class DirectMerging implements Merging {
   }
 
   async *merge({ files, timestampMs, withLocalCopies }: MergeJob, fetch: FetchRange, signal: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-    const context = sourceContext(files, withLocalCopies ? this.#readLocal : undefined, fetch, signal);
+    const sources = this.#sources(files, withLocalCopies, fetch, signal);
     try {
       yield* mergeLTX(
-        files.map((file) => readSource(context, file)),
-        { timestampMs, signal },
+        files.map((file) => sources.open(file)),
+        { timestampMs, signal, reuseChunks: true },
       );
     } finally {
-      context.signals.dispose();
+      sources.end();
     }
   }
 
   async verify(file: LTXFileInfo, fetch: FetchRange, signal: AbortSignal): Promise<LTXFileSummary> {
-    const context = sourceContext([file], undefined, fetch, signal);
+    const sources = this.#sources([file], false, fetch, signal);
     try {
-      return await verifyLTX(readSource(context, file));
+      return await verifyLTX(sources.open(file));
     } finally {
-      context.signals.dispose();
+      sources.end();
     }
   }
-}
 
-function sourceContext(files: readonly LTXFileInfo[], readLocal: ReadLocal | undefined, fetch: FetchRange, signal: AbortSignal): SourceContext {
-  return { fetch, readLocal, reads: new Limit(READS), rangeBytes: rangeBytesFor(files), signals: new SourceSignals(signal) };
+  #sources(files: readonly LTXFileInfo[], withLocalCopies: boolean, fetch: FetchRange, signal: AbortSignal): MergeSources {
+    const readLocal = withLocalCopies ? this.#readLocal : undefined;
+    return new MergeSources({ fetch, readLocal, rangeBytes: rangeBytesFor(files), reads: READS, signal });
+  }
 }

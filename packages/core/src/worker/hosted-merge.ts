@@ -2,6 +2,7 @@ import { LocalCopies } from "../compaction/local-copies.js";
 import type { FetchRange } from "../compaction/merge-source.js";
 import { DirectMerging } from "../compaction/merging.js";
 import { concatBytes } from "../concat-bytes.js";
+import { uninitialized } from "../uninitialized.js";
 import type { MergeOp, MergeRequests, MergeSettings, Want } from "./messages.js";
 
 /** Bytes that one answer has at least, unless the file ends: worth a message between threads. It has one batch more at most. */
@@ -59,15 +60,17 @@ export class HostedMerge {
   async #next(): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const { files, timestampMs, metaPath } = this.#settings;
     this.#chunks ??= this.#merging.merge({ files, timestampMs, withLocalCopies: metaPath !== undefined }, this.#fetch, this.#ended.signal);
-    const parts: Uint8Array<ArrayBuffer>[] = [];
+    let answer = uninitialized(2 * CHUNK_BYTES);
     let size = 0;
     while (size < CHUNK_BYTES) {
       const { value, done } = await this.#chunks.next();
       if (done === true) break;
-      parts.push(value);
+      // Only the page index at the end may be larger than that.
+      if (size + value.length > answer.length) answer = concatBytes([answer.subarray(0, size), new Uint8Array(value.length)]);
+      answer.set(value, size);
       size += value.length;
     }
-    return size === 0 ? undefined : concatBytes(parts);
+    return size === 0 ? undefined : answer.subarray(0, size);
   }
 
   async #verify(): Promise<MergeRequests["mergeVerify"]["result"]["summary"]> {
