@@ -259,7 +259,7 @@ describe("a destination that fails", () => {
     app.close();
   });
 
-  it("[B14] for longer than close() waits: it releases everything and says from which TXID on", async () => {
+  it("[B14, C12] for longer than close() waits: it releases everything and says from which TXID on", async () => {
     using dir = tempDir();
     const store = new FaultStore(new MemoryClient());
     const app = application(dir.file("app.db"));
@@ -312,7 +312,7 @@ describe("a staged file that is damaged before it is uploaded", () => {
     "is emptied": (path) => truncateSync(path, 0),
     "has grown": (path) => writeFileSync(path, "x", { flag: "a" }),
   };
-  it.each(Object.keys(damages))("%s: found out, and what it held is compared with the destination and sent again", async (damage) => {
+  it.each(Object.keys(damages))("[C13] %s: found out, and what it held is compared with the destination and sent again", async (damage) => {
     using dir = tempDir();
     const store = new FaultStore(new MemoryClient());
     const app = application(dir.file("app.db"));

@@ -103,7 +103,7 @@ const IGNORED = new Set([
   "upstream_ltx_checksum",
 ]);
 
-test.each(["plain", "fancy"])("two %s files that track checksums restore to the recorded database", async (kind) => {
+test.each(["plain", "fancy"])("[D14] two %s files that track checksums restore to the recorded database", async (kind) => {
   const client = new MemoryClient();
   const pair = files.filter((file) => file.file.startsWith(`checksummed-${kind}`));
   for (const [i, { file }] of pair.entries()) {

@@ -115,15 +115,21 @@ describe("the right database", () => {
     });
   });
 
-  test("a page beyond a smaller size that came between is not taken from before it", async () => {
-    const { client, txids } = await handmade([
+  test("[D13] a page beyond a smaller size that came between is not taken from before it", async () => {
+    const before = [
       { commit: 3, pages: { 1: 1, 2: 2, 3: 3 } },
       { commit: 1, pages: { 1: 4 } },
-      { commit: 3, pages: { 1: 5, 2: 6, 3: 7 } },
-    ]);
+    ];
+    const { client } = await handmade([...before, { commit: 3, pages: { 1: 5, 2: 6, 3: 7 } }]);
+    const small = new MemorySink();
+    await restoreTo(client, small, { txid: 2n });
+    expect([small.database?.length, small.database?.[0]]).toEqual([512, 4]);
     const sink = new MemorySink();
-    await restoreTo(client, sink, { txid: txids });
+    await restoreTo(client, sink, { txid: 3n });
     expect([0, 512, 1024].map((at) => sink.database?.[at])).toEqual([5, 6, 7]);
+    const { client: lacking } = await handmade([...before, { commit: 3, pages: { 1: 5, 3: 7 } }]);
+    const error = await failure(restoreTo(lacking, new MemorySink()));
+    expect(isLSError(error, "LS_LTX_CORRUPTED") && error.message).toContain("1 of 3 pages");
   });
 
   test("files that do not make up a database are an error", async () => {

@@ -31,7 +31,7 @@ async function expectReplica(replica: TestReplica, engine: TestEngine, path: str
   expect(replica.differences(imageOf(path))).toEqual([]);
 }
 
-test.each([512, 1024, 4096, 65536])("[A3, A5, A29] growing and shrinking within one cut and over many, page size %i", async (pageSize) => {
+test.each([512, 1024, 4096, 65536])("[A3, A29] growing and shrinking within one cut and over many, page size %i", async (pageSize) => {
   using directory = tempDirectory();
   const path = join(directory.path, "app.db");
   const app = create(path, pageSize);
@@ -217,7 +217,7 @@ test("mtime equals the header's time, and times never run backwards", async () =
   app.close();
 });
 
-test("[B1, B15] a reader that is older than our mark suspends the barrier, and is reported", async () => {
+test("[B15] a reader that is older than our mark suspends the barrier, and is reported", async () => {
   using directory = tempDirectory();
   const path = join(directory.path, "app.db");
   const app = create(path);

@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, test } from "vitest";
@@ -38,11 +38,13 @@ test("[A1] commits that overwrite the WAL in place, frame for frame, are each se
   const size = walSize(path);
   for (let i = 0; i < 10; i++) {
     app.exec(`UPDATE t SET v = ${i} WHERE id = 1`);
+    expect(await engine.ask("probe", undefined)).toEqual({ txid: BigInt(i) + 1n, dirty: true });
     expect(await engine.sync()).toBe(BigInt(i) + 2n);
     await fold(engine);
     expect(walSize(path)).toBe(size);
   }
   await expectReplica(replica, engine, path);
+  expect(engine.of("continued")).toEqual([]);
   await engine.stop();
   app.close();
 });
@@ -182,6 +184,24 @@ test("[A24] an idle application with a reader that stays: no checkpoint of ours 
   expect(await engine.sync()).toBe(txid);
   expect(walSize(path)).toBe(size);
   reader.close();
+  await engine.stop();
+  app.close();
+});
+
+test("[A38] a WAL beside an engine restarts again and again, as it would without one", async () => {
+  using directory = tempDirectory();
+  const path = join(directory.path, "app.db");
+  const app = create(path, 10);
+  const engine = new TestEngine(path, { minCheckpointPages: 50, syncIntervalMs: 10, monitorIntervalMs: 10 });
+  await engine.start();
+  const salts = new Set<number>();
+  await until("it has restarted five times", () => {
+    fill(app, 30);
+    salts.add(readFileSync(`${path}-wal`).readUInt32BE(16));
+    return salts.size > 5;
+  });
+  await expectReplica(new TestReplica(), engine, path);
+  expect(engine.of("barrier")).toEqual([]);
   await engine.stop();
   app.close();
 });

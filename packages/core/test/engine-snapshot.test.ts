@@ -45,7 +45,7 @@ const problem = async (work: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error,
   );
 
-test("[B4, B9, C1] a slow reader beside a writer at full speed that checkpoints by itself: each snapshot is exactly its TXID", {
+test("[C1] a slow reader beside a writer at full speed that checkpoints by itself: each snapshot is exactly its TXID", {
   timeout: 60_000,
 }, async () => {
   using directory = tempDirectory();
@@ -89,7 +89,7 @@ test("[B4, B9, C1] a slow reader beside a writer at full speed that checkpoints 
   await engine.stop();
 });
 
-test("[C2] commits after the snapshot's TXID are not in it, whatever was checkpointed meanwhile", async () => {
+test("[B4, C2] commits after the snapshot's TXID go through while it is held, and are not in it, whatever was checkpointed meanwhile", async () => {
   using directory = tempDirectory();
   const path = join(directory.path, "app.db");
   const app = openWAL(path);
@@ -111,6 +111,27 @@ test("[C2] commits after the snapshot's TXID are not in it, whatever was checkpo
   const header = await headerOf(bytes);
   expect(header).toMatchObject({ minTXID: 1n, maxTXID: 2n, flags: 2, preApplyChecksum: 0n, walOffset: 32, walSize: 0 });
   expect(Math.abs(header.timestampMs - Date.now())).toBeLessThan(5000);
+  await engine.stop();
+  app.close();
+});
+
+test("[B9] while a snapshot is read, checkpoints get no further, and no barrier is tried for them", async () => {
+  using directory = tempDirectory();
+  const path = join(directory.path, "app.db");
+  const app = openWAL(path);
+  app.exec("CREATE TABLE t (v)");
+  const engine = new TestEngine(path, { minCheckpointPages: 1, maxWalBytes: 100_000 });
+  await engine.start();
+  const { txid } = await engine.ask("snapshotOpen", undefined);
+  for (let i = 0; i < 30; i++) app.exec("INSERT INTO t VALUES (randomblob(9000))");
+  const held = await engine.ask("checkpoint", undefined);
+  expect(held.checkpointedFrames).toBeLessThan(held.walFrames);
+  expect(walSize(path)).toBeGreaterThan(100_000);
+  expect(engine.of("barrier")).toEqual([]);
+  const { bytes } = await readSnapshot(engine.host, join(directory.path, "snapshot.db"));
+  expect(await headerOf(bytes)).toMatchObject({ maxTXID: txid });
+  const { walFrames, checkpointedFrames } = await engine.ask("checkpoint", undefined);
+  expect(checkpointedFrames).toBe(walFrames);
   await engine.stop();
   app.close();
 });

@@ -8,7 +8,7 @@ function expectSmooth(engine: TestEngine): void {
   expect(trouble).toEqual([]);
 }
 
-test("[A12, A37, A38, B2] a writer at full speed that checkpoints by itself: every page arrives, continuity is never lost, the WAL restarts", async () => {
+test("[A12, B2] a writer at full speed that checkpoints by itself: every page arrives, continuity is never lost, the WAL restarts", async () => {
   using directory = tempDirectory();
   const path = join(directory.path, "app.db");
   openWAL(path).exec("CREATE TABLE first (x)").close();

@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { seedOf } from "../../../testkit/src/random.js";
+import type { KeepingSettings } from "../src/compaction/agenda.js";
 import { LSError } from "../src/errors.js";
 import { ALL_LEVELS } from "../src/levels.js";
-import { HOUR, Kept, l0 } from "./kept.js";
+import type { LTXFileRef } from "../src/replica-client.js";
+import { DEFAULTS, HOUR, Kept, l0 } from "./kept.js";
 
 const seed = seedOf(Date.now() >>> 0);
 
@@ -221,6 +223,32 @@ describe(`keeping (seed ${seed})`, () => {
     expect(await kept.names(1)).toBe("2-30");
     await kept.keeper.stop();
     expect(kept.clock.timers).toBe(0);
+  });
+
+  test.each<[string, (file: LTXFileRef) => boolean, Partial<KeepingSettings>]>([
+    ["the snapshots", ({ level }) => level === 9, {}],
+    ["everything", () => true, {}],
+    ["one file where there are neither snapshots nor levels", ({ maxTXID }) => maxTXID === 5n, { snapshotIntervalMs: 0, levels: [] }],
+  ])("[C9] a lifecycle rule of the service took %s of an idle database: it is told, and stored again from the database", async (_, isLost, given) => {
+    const settings = { ...DEFAULTS, snapshotRetentionMs: 0, ...given };
+    const kept = new Kept(seed, { settings, verifyIntervalMs: 24 * HOUR });
+    kept.readsDatabase = true;
+    await kept.attach();
+    await kept.run(20);
+    await kept.pass(30 * 24 * HOUR);
+    const snapshots = kept.of("snapshot").length;
+    await kept.memory.deleteLTXFiles((await kept.listAll()).filter(isLost));
+    await kept.pass(24 * HOUR);
+    expect(kept.of("verified").at(-1)?.issues.at(-1)).toMatchObject({ type: "not-restorable", txid: 20n });
+    expect(kept.of("snapshot").slice(snapshots)).toMatchObject([{ txid: 20n }]);
+    await kept.expectRestorable(20n);
+    await kept.pass(30 * 24 * HOUR);
+    expect(kept.of("verified").at(-1)?.issues).toEqual([]);
+    expect(kept.of("snapshot")).toHaveLength(snapshots + 1);
+    await kept.run(5);
+    await kept.pass(HOUR);
+    await kept.expectRestorable(25n);
+    expect(kept.of("keeping-failed")).toEqual([]);
   });
 
   test("levels are verified when asked, and on schedule", async () => {

@@ -191,7 +191,7 @@ describe("a database in a Store", () => {
     await expectSame(dbA.replica.client, a);
   });
 
-  test("[J10] gives its observer, logger and timeout to databases that have none", async () => {
+  test("[C5, J10] gives its observer, logger and timeout to databases that have none", async () => {
     source("a.db");
     source("b.db");
     const [ofStore, own, lines] = [[] as string[], [] as string[], [] as string[]];

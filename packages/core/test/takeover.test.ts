@@ -108,7 +108,41 @@ test("[B3] whatever goes wrong under a barrier, writers go on before anything el
   other.close();
 });
 
-test("[B7] behind a reader that stays, one PASSIVE a look", async () => {
+test("[A37] while the mark moves, the WAL is held at every moment", async () => {
+  const one = takeover();
+  const slicer = new Slicer();
+  app.pragma("busy_timeout = 0");
+  let moves = 0;
+  for (const mark of connections.keeper) {
+    const end = mark.end.bind(mark);
+    vi.spyOn(mark, "end").mockImplementation(() => {
+      end();
+      moves++;
+      expect(app.pragma("wal_checkpoint(RESTART)")).toMatchObject([{ busy: 1 }]);
+    });
+  }
+  for (let i = 0; i < 4; i++) {
+    write(2);
+    await one.look(slicer);
+  }
+  expect(moves).toBe(4);
+});
+
+test("[B2] what is committed just before a barrier is taken before anything is checkpointed under it", () => {
+  const one = takeover();
+  write();
+  const end = (): number => readCommittedEnd(wal.readAt, connections.status).frames;
+  const taken: number[] = [];
+  grabbing = () => {
+    taken.push(end());
+    if (taken.length === 1) write(1);
+  };
+  expect(one.barrier()).toBe("complete");
+  expect(taken.at(-1)).toBe(end());
+  expect(taken[0]).toBeLessThan(end());
+});
+
+test("[B1, B7] behind a reader that stays, one PASSIVE a look, and no barrier", async () => {
   const one = takeover();
   write();
   const reader = new Database(path, { readonly: true });
@@ -127,6 +161,8 @@ test("[B7] behind a reader that stays, one PASSIVE a look", async () => {
     expect(await one.checkpoint(false, slicer)).toBe("partial");
     expect(passive).toHaveBeenCalledTimes(1);
   }
+  expect(one.barrier()).toBe("partial");
+  expect(events).toEqual([]);
   reader.close();
   await one.look(slicer);
   expect(await one.checkpoint(false, slicer)).toBe("complete");

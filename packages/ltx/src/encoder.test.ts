@@ -63,7 +63,7 @@ describe.each(["wasm", "js"])("refusals, %s", (kind) => {
   });
 });
 
-test("the lock page is refused, and a file that holds every page leaves it out", async () => {
+test("[D12] the lock page is refused, and a file that holds every page leaves it out", async () => {
   const pageSize = 65536;
   const lock = lockPage(pageSize);
   const header: LTXHeaderInit = { pageSize, commit: lock + 1, minTXID: 2n, maxTXID: 2n, timestampMs: 0 };
@@ -73,7 +73,7 @@ test("the lock page is refused, and a file that holds every page leaves it out",
   expectBytes(file.pages.get(lock + 1), samplePage(lock + 1, pageSize));
 });
 
-test.each([lockPage(65536) - 1, lockPage(65536), lockPage(65536) + 1])("a file from TXID 1 of %d pages around the lock page", (commit) => {
+test.each([lockPage(65536) - 1, lockPage(65536), lockPage(65536) + 1])("[D12] a file from TXID 1 of %d pages around the lock page", (commit) => {
   const pageSize = 65536;
   const lock = lockPage(pageSize);
   const header: LTXHeaderInit = { pageSize, commit, minTXID: 1n, maxTXID: 9n, timestampMs: 0 };

@@ -99,7 +99,7 @@ test.each<[string, number, number[], LTXErrorCode]>([
   ["a time beyond 2^53", 32, [0x7f], "LTX_CORRUPTED"],
   ["a WAL offset beyond 2^53", 48, [0x7f], "LTX_CORRUPTED"],
   ["a negative WAL size", 56, [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], "LTX_CORRUPTED"],
-])("refuses to read %s", (_what, at, bytes, expected) => {
+])("[D11] refuses to read %s", (_what, at, bytes, expected) => {
   const header = encodeLTXHeader(MINIMAL);
   header.set(bytes, at);
   expect(code(() => decodeLTXHeader(header))).toBe(expected);

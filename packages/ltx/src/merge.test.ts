@@ -284,7 +284,7 @@ test("[D9] damage in any input is found, and every source is closed", async () =
   }
 });
 
-test("a consumer that stops early closes the sources; a source's error passes through; a signal stops", async () => {
+test("[D3] a consumer that stops early closes the sources; a source's error passes through; a signal stops", async () => {
   const files = await Promise.all([GROW, REGROW].map((step, i) => encodeStep(step, BigInt(i + 1))));
   let open = 2;
   const sources = files.map(async function* (bytes) {

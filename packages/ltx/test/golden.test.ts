@@ -144,7 +144,7 @@ describe.each(["wasm", "js"])("page frames without size prefix, %s", (kind) => {
     ["legacy-frames-2.ltx", 4096, 9, [2, 5, 6]],
     ["legacy-frames-512.ltx", 512, 3, [1, 2]],
     ["legacy-frames-65536.ltx", 65536, 3, [3]],
-  ] as const)("%s", async (name, pageSize, salt, pgnos) => {
+  ] as const)("[D10] %s", async (name, pageSize, salt, pgnos) => {
     forceJSCodec(kind === "js");
     const bytes = read(name);
     for (const chunkSize of [1, 7, 65536]) {
@@ -159,7 +159,7 @@ describe.each(["wasm", "js"])("page frames without size prefix, %s", (kind) => {
     }
   });
 
-  test("merging re-encodes them, and only them", async () => {
+  test("[D10] merging re-encodes them, and only them", async () => {
     forceJSCodec(kind === "js");
     const inputs = ["legacy-frames-1.ltx", "legacy-frames-2.ltx"].map(read);
     const merged = await decodeFile(await collect(mergeLTX(inputs.map((bytes) => chunks(bytes, 1000)))));

@@ -5,11 +5,49 @@ const REGRESSIONS = "core/test/engine-regressions.test.ts";
 const CAPTURE = "core/test/engine-capture.test.ts";
 const CONTINUITY = "core/test/engine-continuity.test.ts";
 
+const STRESS = "core/test/engine-stress.test.ts";
+
 export const A = [
+  mutation(
+    "A1",
+    `${ENGINE}/capture.ts`,
+    "position.salt1 !== end.header.salt1 ||\n      position.salt2 !== end.header.salt2 ||\n      position.frame",
+    "position.frame",
+    REGRESSIONS,
+  ),
+  mutation(
+    "A1",
+    `${ENGINE}/capture.ts`,
+    "if (position !== undefined && position.salt1 === header.salt1 && position.salt2 === header.salt2) {",
+    "if (position !== undefined) {",
+    REGRESSIONS,
+  ),
   mutation("A2", `${ENGINE}/capture.ts`, "position !== undefined && !isNextGeneration(position.salt1, header.salt1)", "position !== undefined", REGRESSIONS),
   mutation("A3", "core/src/wal/page-map.ts", "if (pgno <= this.#commit && pgno !== lock)", "if (pgno !== lock)", CAPTURE),
   mutation("A4", `${ENGINE}/state-cut.ts`, "walOffset: WAL_HEADER_SIZE", "walOffset: 0", REGRESSIONS),
+  mutation(
+    "A5",
+    `${ENGINE}/capture-cut.ts`,
+    "capture.missingAbove(Math.min(options.previousCommit, taken.minCommit))",
+    "new Uint32Array(0)",
+    "core/test/engine-growth.test.ts",
+  ),
+  mutation("A6", `${ENGINE}/continuity.ts`, "if (remoteTXID > localTXID) {", "if (false) {", CONTINUITY),
+  mutation(
+    "A6",
+    `${ENGINE}/continuity.ts`,
+    'if (remoteTXID === 0n) return { kind: "first-image", reason: "first replication of this database" };',
+    'return { kind: "first-image", reason: "first replication of this database" };',
+    CONTINUITY,
+  ),
   mutation("A7", "core/src/db/attach-decision.ts", "localTXID > 0n && remoteTXID > localTXID", "false", "core/src/db/attach-decision.test.ts"),
+  mutation(
+    "A8",
+    `${ENGINE}/wal-proof.ts`,
+    'if (header.salt1 !== place.salt1 || header.salt2 !== place.salt2) return { refused: "the WAL was restarted" };',
+    "if (place.checksum !== undefined) return { position: { ...startOf(header), ...place, checksum: place.checksum } };",
+    CONTINUITY,
+  ),
   mutation(
     "A9",
     `${ENGINE}/attached.ts`,
@@ -17,7 +55,19 @@ export const A = [
     "this.#capture = new Capture(this.#wal.readAt, this.pageSize, undefined);\n    await this.#capture.grab(this.readEnd(), slicer);\n    this.#capture.clear();",
     CAPTURE,
   ),
+  mutation(
+    "A10",
+    `${ENGINE}/wal-proof.ts`,
+    `  const { checksum } = place;
+  if (checksum !== undefined && (checksum.s0 !== position.checksum.s0 || checksum.s1 !== position.checksum.s1)) {
+    return { refused: "the WAL holds other frames than recorded" };
+  }
+  const stranger = pages.findStranger(known);`,
+    "  const stranger = undefined;",
+    CONTINUITY,
+  ),
   mutation("A11", `${ENGINE}/capture.ts`, "return this.#inside === undefined && (", "return (", "core/src/db/engine/capture.test.ts"),
+  mutation("A12", `${ENGINE}/capture.ts`, "position !== undefined && !isNextGeneration(position.salt1, header.salt1)", "position !== undefined", STRESS),
   mutation(
     "A13 A23 B11",
     "core/src/wal/page-map.ts",
@@ -32,6 +82,7 @@ export const A = [
     "if (position !== undefined) {",
     REGRESSIONS,
   ),
+  mutation("A15", `${ENGINE}/capture.ts`, "const CAPTURE_BYTES = 64 * 1024 * 1024;", "const CAPTURE_BYTES = 64 * 1024 ** 3;", CAPTURE),
   mutation("A16", `${ENGINE}/capture-loop.ts`, "this.#backlog ||= cutFirst;", "", CAPTURE),
   mutation(
     "A17",
@@ -78,9 +129,23 @@ export const A = [
     "",
     CONTINUITY,
   ),
+  mutation(
+    "A27",
+    `${ENGINE}/attached.ts`,
+    'if (!this.#connections.database.atPath()) throw new Doubt("the database file was replaced");\n    this.#wal.checkIdentity();',
+    "",
+    CONTINUITY,
+  ),
   mutation("A28", `${ENGINE}/readiness.ts`, '?.journal_mode === "wal" ? undefined : "not-wal"', ' === undefined ? "not-wal" : undefined', REGRESSIONS),
   mutation("A29", "core/src/wal/header.ts", "pageSize > 65536 ||", "pageSize > 32768 ||", CAPTURE),
   mutation("A30", "core/src/wal/page-map.ts", "if (pgno <= this.#commit && pgno !== lock)", "if (pgno <= this.#commit)", "core/src/wal/page-map.test.ts"),
+  mutation(
+    "A31",
+    "core/src/wal/reader.ts",
+    'if (sum.s0 !== view.getInt32(at + FRAME_CHECKSUM1, false) || sum.s1 !== view.getInt32(at + FRAME_CHECKSUM2, false)) return result("checksum");',
+    "",
+    "core/src/wal/recovery.test.ts",
+  ),
   mutation(
     "A32",
     "core/src/wal/page-map.ts",
@@ -107,6 +172,14 @@ export const A = [
     "interop/test/attach.test.ts",
     { built: true },
   ),
+  mutation(
+    "A37",
+    `${ENGINE}/read-marks.ts`,
+    "    this.#other.begin();\n    this.#current.end();",
+    "    this.#current.end();\n    this.#other.begin();",
+    "core/test/takeover.test.ts",
+  ),
+  mutation("A38", `${ENGINE}/takeover.ts`, "    this.#parts.marks.move();\n", "", REGRESSIONS),
   mutation("A39", "core/src/replica/uploader.ts", "if (txid <= this.#remoteTXID) return true;", "return true;", "interop/test/db.test.ts"),
   mutation(
     "A40",

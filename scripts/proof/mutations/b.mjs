@@ -7,6 +7,30 @@ const SNAPSHOT = "core/test/engine-snapshot.test.ts";
 const TAKEOVER = "core/test/takeover.test.ts";
 
 export const B = [
+  mutation("B1", `${ENGINE}/takeover.ts`, 'if (this.readerBlocks) return "partial";', "", TAKEOVER),
+  mutation("B2", `${ENGINE}/takeover.ts`, "      frames = end.frames;\n      capture.grabNow(end);", "      frames = end.frames;", TAKEOVER),
+  mutation(
+    "B4",
+    `${ENGINE}/connections.ts`,
+    "return new ReadMark(this.#driver.open(",
+    'this.openBarrier().exec("BEGIN IMMEDIATE");\n    return new ReadMark(this.#driver.open(',
+    SNAPSHOT,
+  ),
+  mutation(
+    "B9",
+    `${ENGINE}/attached.ts`,
+    "if (this.#snapshot !== undefined || this.#takeover.readerBlocks) return false;",
+    "if (this.#takeover.readerBlocks) return false;",
+    SNAPSHOT,
+  ),
+  mutation(
+    "B16",
+    `${ENGINE}/attached.ts`,
+    'return checkpointBarrier === "emergency" && frameEnd',
+    "return frameEnd",
+    "interop/test/driver-matrix-busy.test.ts",
+    { built: true },
+  ),
   mutation("B3", `${ENGINE}/takeover.ts`, "      rollback();\n", "", TAKEOVER),
   mutation(
     "B5",
@@ -27,5 +51,6 @@ export const B = [
     "if (state.frames === state.backfilled) result",
     TAKEOVER,
   ),
+  mutation("B14", "core/src/db/db.ts", "const timer = setTimeout(() => deadline.abort(", "const timer = setTimeout(() => void (", "interop/test/db.test.ts"),
   mutation("B15", `${ENGINE}/capture-loop.ts`, 'this.#emit({ type: "reader-blocks-checkpoint", walBytes: bytes });', "", CAPTURE),
 ];

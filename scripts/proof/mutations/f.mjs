@@ -21,7 +21,7 @@ export const F = [
   mutation("F15", "core/src/restore/plan.ts", "before: this.points.findLast(isBefore),", "before: undefined,", RESTORE),
   mutation("H1", "core/src/db/session.ts", "    this.#uploader.hurry();\n", "", DB),
   mutation(
-    "H4 C12",
+    "H4",
     "core/src/db/session.ts",
     "if (failure === undefined && this.#uploader.started) await this.#uploader.waitFor(this.#localTXID, deadline);",
     "",

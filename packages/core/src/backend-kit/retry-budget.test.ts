@@ -54,7 +54,7 @@ test("repeats nothing that cannot pass, and nothing that is no LSError", async (
   }
 });
 
-test("an abort ends the wait with its reason, and leaves neither timer nor listener", async () => {
+test("[D17] an abort ends the wait with its reason, and leaves neither timer nor listener", async () => {
   const controller = new AbortController();
   const removed = vi.spyOn(controller.signal, "removeEventListener");
   const pending = retrying(() => Promise.reject(transient()), controller.signal).catch((error: unknown) => error);

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { DEFAULT_SETTINGS, HOUR_MS, KeepingModel, upstreamRestores } from "../../test/keeping-model.js";
 import { DAY } from "../../test/ltx-files.js";
 import { fileKey } from "../restore/plan.js";
+import { KeepingMemory } from "./keeping-memory.js";
 
 const MINUTE_MS = 60_000;
 
@@ -27,6 +28,20 @@ describe("the first day", () => {
     expect(model.uploadedBytes / model.imageBytes).toBeLessThan(2.2);
     expect(model.storedBytes / model.imageBytes).toBeLessThan(2.2);
     expect(model.inventory.level(1)[0]?.minTXID).toBe((model.inventory.level(9)[0]?.maxTXID ?? 0n) + 1n);
+  });
+
+  test("[C4] without an interval no snapshot is taken at all, by default one in the first day", () => {
+    for (const [snapshotIntervalMs, expected] of [
+      [0, 0],
+      [DEFAULT_SETTINGS.snapshotIntervalMs, 1],
+    ] as const) {
+      const model = new KeepingModel({ settings: { ...DEFAULT_SETTINGS, snapshotIntervalMs }, startMs: DAY });
+      for (let i = 0; i < 24 * 6 - 1; i++) {
+        model.write([i % 7]);
+        model.advance(10 * MINUTE_MS);
+      }
+      expect(model.tasks.filter((task) => task.kind === "snapshot")).toHaveLength(expected);
+    }
   });
 
   test("[D18] one commit on an idle database: its levels, then nothing for ever", () => {
@@ -103,6 +118,17 @@ describe("when", () => {
     expect(model.tasks.slice(before).some((task) => task.kind === "snapshot")).toBe(true);
     expect(model.inventory.level(0).length).toBeLessThan(20);
   });
+});
+
+test("[C11] what is due in the same second for five hundred databases is spread over ten", () => {
+  const dueSeconds = Array.from({ length: 500 }, (_, i) => {
+    const model = new KeepingModel({ startMs: DAY });
+    model.memory = new KeepingMemory(DAY, i / 500);
+    model.write([]);
+    const agenda = model.agenda();
+    return agenda !== "idle" && "atMs" in agenda ? Math.floor((agenda.atMs - DAY) / 1000) : 0;
+  });
+  for (let second = 0; second < 10; second++) expect(dueSeconds.filter((due) => due === second).length).toBeLessThanOrEqual(51);
 });
 
 describe("damage", () => {

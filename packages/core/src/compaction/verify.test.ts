@@ -25,6 +25,10 @@ test.each<[string, string, string[]]>([
   ["TXID 0", "0/0-0 0/1-1", ["bad-range 0/0-0"]],
   ["too small", "0/1-1 0/2-2#115", ["bad-size 0/2-2"]],
   ["no start", "0/5-5 1/5-8", ["not-restorable 8"]],
-])("%s", (_, list, expected) => {
+])("[D7] %s", (_, list, expected) => {
   expect(verifyLevels(files(...list.split(" ").filter(Boolean))).map(text)).toEqual(expected);
+});
+
+test("an empty listing where there was something", () => {
+  expect(verifyLevels([], 8n).map(text)).toEqual(["not-restorable 8"]);
 });

@@ -23,8 +23,9 @@ export type LevelIssue =
 /**
  * Checks what a listing can tell. Gaps that a snapshot holds are none: a level starts again above a snapshot where files below it were lost.
  * @param files every level's files, each level in the order in which it was listed.
+ * @param known newest TXID that the destination held before; an empty listing says of itself that nothing is missing.
  */
-export function verifyLevels(files: readonly LTXFileInfo[]): readonly LevelIssue[] {
+export function verifyLevels(files: readonly LTXFileInfo[], known: TXID = 0n): readonly LevelIssue[] {
   const heldUntil = highest(files.filter((file) => file.level === SNAPSHOT_LEVEL));
   const issues: LevelIssue[] = [];
   for (const level of ALL_LEVELS) {
@@ -34,7 +35,7 @@ export function verifyLevels(files: readonly LTXFileInfo[]): readonly LevelIssue
     // Snapshots all start at 1: they overlap by nature.
     if (level !== SNAPSHOT_LEVEL) issues.push(...continuityIssues(listed, heldUntil));
   }
-  return [...issues, ...restoreIssues(files)];
+  return [...issues, ...restoreIssues(files, known)];
 }
 
 function* fileIssues(file: LTXFileInfo): Generator<LevelIssue, void, undefined> {
@@ -66,8 +67,8 @@ function* continuityIssues(listed: readonly LTXFileInfo[], heldUntil: TXID): Gen
   }
 }
 
-function* restoreIssues(files: readonly LTXFileInfo[]): Generator<LevelIssue, void, undefined> {
-  const txid = highest(files);
+function* restoreIssues(files: readonly LTXFileInfo[], known: TXID): Generator<LevelIssue, void, undefined> {
+  const txid = files.length === 0 ? known : highest(files);
   if (txid === 0n) return;
   const result = planRestore(files, { kind: "txid", txid });
   if (!("plan" in result)) yield { type: "not-restorable", txid, missing: result.failure.missing };

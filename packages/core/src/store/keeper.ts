@@ -1,5 +1,5 @@
 import { type KeepingSettings, type KeepingTask, planAgenda } from "../compaction/agenda.js";
-import { Inventory } from "../compaction/inventory.js";
+import { Inventory, newestTXID } from "../compaction/inventory.js";
 import { KeepingMemory } from "../compaction/keeping-memory.js";
 import type { Limit } from "../compaction/limit.js";
 import type { LocalCopies } from "../compaction/local-copies.js";
@@ -123,13 +123,20 @@ export class Keeper implements DestinationObserver, Due {
   }
 
   /**
-   * Lists the destination and checks what a listing can tell.
+   * Lists the destination and checks what a listing can tell. When the newest state cannot be restored any more, because a lifecycle rule of the
+   * service took the last snapshot of an idle database perhaps, a new snapshot is due.
    * @throws errors of the client.
    */
   async verify(signal: AbortSignal): Promise<readonly LevelIssue[]> {
+    const known = this.#inventory === undefined ? 0n : newestTXID(this.#inventory);
     const { files } = await listReplica(this.#options.client, { accurateTimestamps: false, inOrder: true, patient: false, signal });
-    const issues = verifyLevels(files);
+    const issues = verifyLevels(files, known);
     this.#options.events.emit({ type: "verified", issues });
+    if (issues.some(({ type }) => type === "not-restorable") && this.#memory !== undefined) {
+      this.#take(files);
+      this.#memory.wantsSnapshot = true;
+      this.due();
+    }
     return issues;
   }
 
@@ -266,12 +273,17 @@ export class Keeper implements DestinationObserver, Due {
   async #relist(reason: string, signal: AbortSignal): Promise<void> {
     const { files } = await listReplica(this.#options.client, { accurateTimestamps: false, inOrder: true, patient: false, signal });
     if (this.#inventory === undefined) return;
+    this.#take(files);
+    this.#options.events.emit({ type: "relisted", reason });
+  }
+
+  /** Goes by a new listing from now on. */
+  #take(files: readonly LTXFileInfo[]): void {
     const listed = new Inventory(files);
     const newest = listed.maxTXID(L0_LEVEL);
     // The newest cuts are never deleted by anyone: what the listing lacks of them is younger than it.
-    for (const file of this.#inventory.level(L0_LEVEL)) if (file.maxTXID > newest) listed.add(file);
+    for (const file of this.#inventory?.level(L0_LEVEL) ?? []) if (file.maxTXID > newest) listed.add(file);
     this.#inventory = listed;
-    this.#options.events.emit({ type: "relisted", reason });
   }
 
   async #delete(of: "l0" | "history", files: readonly LTXFileInfo[], signal: AbortSignal): Promise<void> {

@@ -19,7 +19,11 @@ export interface StoreOptions {
   readonly snapshotRetentionMs?: number | undefined;
   /** How long level-0 files are kept once level 1 holds them: 10 ms to ten years. Default 5 min; 0 = for ever. */
   readonly l0RetentionMs?: number | undefined;
-  /** How often the levels of each destination are listed and verified: 10 ms to ten years. Default 0 = only by `verify()`. */
+  /**
+   * How often the levels of each destination are listed and verified: 10 ms to ten years. Default 0 = only by `verify()`. What somebody else deletes
+   * is noticed by that alone; where the newest state cannot be restored any more, a new snapshot is taken. Where a lifecycle rule of the service
+   * deletes by age, it belongs well below that age: of an idle database nothing new is stored.
+   */
   readonly verifyIntervalMs?: number | undefined;
   /** Merges and deletions at a time over all databases, 1 to 64; each takes up to 40 MiB. Default 2. */
   readonly parallelism?: number | undefined;
