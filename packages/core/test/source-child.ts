@@ -17,12 +17,15 @@ export interface SourceChild {
  * @param modules name → absolute path of a module of `src`; the script sees each under its name.
  * @param script body of an async function; beside `modules` it has `require` (as core has it), `say(value)`, `await heard()`, `data`, and
  * `await thread(script, data)`, which runs another script in a thread to its end.
+ * @param limits `descriptors`: how many the process may have open.
  */
-export function sourceChild(modules: Readonly<Record<string, string>>, script: string, data?: unknown): SourceChild {
+export function sourceChild(modules: Readonly<Record<string, string>>, script: string, data?: unknown, limits?: { readonly descriptors: number }): SourceChild {
   const main = join(import.meta.dirname, "source-child-main.mjs");
   // NODE_PATH: the package manager's runner makes every installed package resolvable from everywhere.
   const env = { ...process.env, NODE_PATH: "" };
-  const child = spawn(process.execPath, [main, JSON.stringify({ modules, script, data })], { stdio: ["pipe", "pipe", "inherit"], env });
+  const command = [process.execPath, main, JSON.stringify({ modules, script, data })];
+  const limited = limits === undefined ? command : ["sh", "-c", `ulimit -n ${limits.descriptors} && exec "$0" "$@"`, ...command];
+  const child = spawn(limited[0] ?? "", limited.slice(1), { stdio: ["pipe", "pipe", "inherit"], env });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
     process: child,

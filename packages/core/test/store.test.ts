@@ -224,6 +224,10 @@ describe("refused", () => {
     const store = storeOf([first]);
     expect(isLSError(await rejection(store.add(second)), "LS_CONFLICT")).toBe(true);
     expect(store.status().databases).toHaveLength(1);
+    // Who is taken out leaves its destination to others.
+    await store.remove(first);
+    await store.add(second);
+    expect(isLSError(await rejection(store.add(first)), "LS_CONFLICT")).toBe(true);
     // A constructor that threw has let go of all databases.
     const again = database("e.db");
     expect(() => storeOf([again, database("e.db", new MemoryClient())])).toThrow(/in the Store already/);

@@ -6,7 +6,7 @@ import type { DBMetrics } from "../metrics/metrics.js";
 import { REPLICA_BRAND, type Replica } from "../replica/replica.js";
 import type { CallOptions } from "../replica-client.js";
 import type { SQLiteDriver } from "../sqlite/driver.js";
-import { resolveDriver } from "../sqlite/resolve.js";
+import { resolveDriverSoon } from "../sqlite/resolve.js";
 import { createMerging } from "../worker/merging.js";
 import { type EnsureExistsResult, ensureExists } from "./ensure-exists.js";
 import { DB_EVENT_LEVELS, type DBEventBody, EventSink } from "./events.js";
@@ -276,7 +276,7 @@ export class DB {
   }
 
   #sqlite(): SQLiteDriver {
-    this.#driver ??= resolveDriver(this.#options.driver);
+    this.#driver ??= resolveDriverSoon(this.#options.driver);
     return this.#driver;
   }
 }

@@ -44,7 +44,7 @@ export async function ensureExists({ options, driver, events, signal }: EnsureEx
   if (remote.txid === 0n && !meta.hasStaged()) return "no-backup";
 
   const sqlite = driver();
-  meta.create();
+  await meta.create();
   const lock = DatabaseLock.acquire(sqlite, meta.lockPath, meta.owner);
   try {
     // Whoever held the lock until now may have done all of this.

@@ -35,6 +35,20 @@ export function resolveDriver(driver: unknown, from: ResolveFrom = defaultResolv
   throw new LSError("LS_DRIVER_REQUIRED", 'no SQLite driver was found: install "better-sqlite3", or pass its constructor as the `driver` option');
 }
 
+/** How long what was found is taken for what there is, ms. A copy that is loaded meanwhile is found by the engine's next look, as one that is loaded later. */
+const FRESH_MS = 100;
+
+let lastFound: { readonly option: unknown; readonly driver: SQLiteDriver; readonly atMs: number } | undefined;
+
+/** {@link resolveDriver} for many databases that are opened one after the other: looked for afresh only when the last time was a while ago. */
+export function resolveDriverSoon(option: unknown): SQLiteDriver {
+  const nowMs = performance.now();
+  if (lastFound !== undefined && lastFound.option === option && nowMs - lastFound.atMs < FRESH_MS) return lastFound.driver;
+  const driver = resolveDriver(option);
+  lastFound = { option, driver, atMs: nowMs };
+  return driver;
+}
+
 function onlyNodeSQLite(DatabaseSync: NodeSQLiteConstructor | undefined, loaded: string | undefined): SQLiteDriver {
   if (loaded !== undefined && loaded !== NODE_SQLITE) throw secondSQLite([loaded, NODE_SQLITE]);
   return nodeSQLiteDriver(DatabaseSync);
@@ -51,12 +65,21 @@ function onlyBetterSqlite3(Database: BetterSqlite3Constructor, found: string | u
   return betterSqlite3Driver(Database, { nativeBinding, spec, sqliteVersion });
 }
 
+/** Drivers of this thread, by module and binary: neither changes once it is loaded. */
+const opened = new Map<string, SQLiteDriver>();
+
 /** Opens the same copy in another thread of the process, from what {@link resolveDriver} found. */
 export function driverFromSpec(spec: DriverSpec): SQLiteDriver {
   if (spec.name === NODE_SQLITE) return nodeSQLiteDriver();
-  const Database = loadModule(spec.modulePath);
-  const { nativeBinding } = spec;
-  return betterSqlite3Driver(Database, { nativeBinding, spec, sqliteVersion: probe(Database, nativeBinding) });
+  const { modulePath, nativeBinding } = spec;
+  const key = JSON.stringify([modulePath, nativeBinding]);
+  let driver = opened.get(key);
+  if (driver === undefined) {
+    const Database = loadModule(modulePath);
+    driver = betterSqlite3Driver(Database, { nativeBinding, spec, sqliteVersion: probe(Database, nativeBinding) });
+    opened.set(key, driver);
+  }
+  return driver;
 }
 
 /**

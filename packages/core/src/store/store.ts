@@ -3,10 +3,10 @@ import { Limit } from "../compaction/limit.js";
 import type { LevelIssue } from "../compaction/verify.js";
 import { atMost } from "../db/at-most.js";
 import type { DB } from "../db/db.js";
+import { DestinationClaims } from "../db/destination-claims.js";
 import { EventSink } from "../db/events.js";
 import { DB_BRAND } from "../db/membership.js";
 import { unlessAborted } from "../db/unless-aborted.js";
-import { isSameDestination } from "../destination.js";
 import { isLSError, LSError } from "../errors.js";
 import type { StoreMetrics } from "../metrics/metrics.js";
 import type { CallOptions } from "../replica-client.js";
@@ -35,6 +35,9 @@ const START_PATIENCE_MS = 5000;
 export class Store {
   readonly #options: ResolvedStoreOptions;
   readonly #databases: Map<string, StoreDatabase> = new Map();
+  readonly #claims: DestinationClaims = new DestinationClaims();
+  /** What gives the destination of a database free. */
+  readonly #releases: WeakMap<StoreDatabase, () => void> = new WeakMap();
   /** Databases that are being closed because they were taken out. */
   readonly #leaving: Map<DB, { readonly done: Promise<void>; readonly interrupt: AbortController }> = new Map();
   readonly #watches: Set<WatchedDirectory> = new Set();
@@ -138,6 +141,7 @@ export class Store {
       return;
     }
     this.#databases.delete(db.path);
+    this.#releases.get(database)?.();
     const interrupt = new AbortController();
     const limited = signal === undefined ? interrupt.signal : AbortSignal.any([signal, interrupt.signal]);
     const closed = database.close(limited).finally(() => {
@@ -284,14 +288,15 @@ export class Store {
     if (this.#databases.has(db.path)) {
       throw new LSError("LS_INVALID_OPTION", `${db.path} is in the Store already`, { details: { path: db.path } });
     }
-    for (const { db: other } of this.#databases.values()) {
-      if (!isSameDestination(db.replica.client, other.replica.client)) continue;
-      throw new LSError("LS_CONFLICT", `${other.path} replicates to this destination already, so ${db.path} cannot; give each database its own`, {
-        details: { path: db.path, holder: other.path },
-      });
+    const release = this.#claims.claim(db.replica.client, db.path);
+    try {
+      const database = new StoreDatabase(db, contract, { store: this.#options, lanes: this.#lanes, scheduler: this.#scheduler, clock: systemClock });
+      this.#databases.set(db.path, database);
+      this.#releases.set(database, release);
+      return database;
+    } catch (error) {
+      release();
+      throw error;
     }
-    const database = new StoreDatabase(db, contract, { store: this.#options, lanes: this.#lanes, scheduler: this.#scheduler, clock: systemClock });
-    this.#databases.set(db.path, database);
-    return database;
   }
 }

@@ -133,7 +133,7 @@ export class Engine {
     },
     attach: async (request, slicer) => {
       await this.#rest.rise(slicer);
-      return this.#capturing.attach(request, slicer);
+      return this.#rest.inRoom(slicer, () => this.#capturing.attach(request, slicer));
     },
     sync: async (_, slicer) => {
       // Whoever rests untouched has everything staged and acknowledged.

@@ -37,7 +37,8 @@ export class LocalHold {
   async open(slicer: Slicer): Promise<void> {
     const { path, metaPath } = this.#settings;
     const meta = new MetaDirectory(metaPath, ownerOf(path));
-    meta.create();
+    await meta.create();
+    await DatabaseLock.create(this.#driver, meta.lockPath, meta.owner);
     this.#lock ??= DatabaseLock.acquire(this.#driver, meta.lockPath, meta.owner);
     meta.sweepTemp();
     this.#state = await LocalState.load(meta, slicer);
@@ -71,7 +72,7 @@ export class LocalHold {
   async takeUp(slicer: Slicer): Promise<boolean> {
     const { meta } = this.state;
     if (this.#resting !== undefined) {
-      meta.create();
+      await meta.create();
       const { lock, unbroken } = DatabaseLock.resume(this.#driver, this.#resting, meta.owner);
       this.#lock = lock;
       this.#resting = undefined;

@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import { isLSError, LSError } from "../../errors.js";
 import type { FileOwner } from "../../replica-client.js";
+import { descriptorShortage } from "../../sqlite/descriptors.js";
 import { isBusy, type SQLiteDriver, sqliteErrorCode } from "../../sqlite/driver.js";
 import type { NotReadyReason } from "../protocol.js";
 
@@ -32,13 +33,18 @@ export function whyNotReady(driver: SQLiteDriver, path: string): NotReadyReason 
   }
 }
 
-/** The reason for not being ready that an error from a database stands for, if it is one. */
+/**
+ * The reason for not being ready that an error from a database stands for, if it is one.
+ * @throws LSError `LS_NOT_A_DATABASE`; `LS_STORAGE_UNAVAILABLE` when only the process's descriptors have run out, which says nothing about the database.
+ */
 export function reasonFor(error: unknown, path: string): NotReadyReason | undefined {
   if (isLSError(error, "LS_NOT_READY")) return error.details.reason === "not-wal" ? "not-wal" : "unsupported";
   if (isBusy(error)) return "locked-exclusive";
   const code = sqliteErrorCode(error) ?? "";
   // A rollback journal that only a writer may play back: whatever mode it is in, it is not WAL.
   if (code.startsWith("SQLITE_READONLY")) return "not-wal";
+  const shortage = descriptorShortage(error, path);
+  if (shortage !== undefined) throw shortage;
   // Deleted between the look and the opening, or no permission: the next look tells which.
   if (code.startsWith("SQLITE_CANTOPEN")) return statSync(path, { throwIfNoEntry: false }) === undefined ? "absent" : "unsupported";
   if (code === "SQLITE_NOTADB") throw new LSError("LS_NOT_A_DATABASE", `${path} is not an SQLite database`, { cause: error, details: { path } });

@@ -27,6 +27,11 @@ export class Slicer {
     return this.#signal?.aborted ?? false;
   }
 
+  /** What cancels the work. */
+  get signal(): AbortSignal | undefined {
+    return this.#signal;
+  }
+
   /** Gives the event loop a turn. Throws the signal's reason when it was aborted meanwhile. */
   async pause(): Promise<void> {
     await new Promise<void>((resolve) => setImmediate(resolve));

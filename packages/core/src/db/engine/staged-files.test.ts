@@ -8,10 +8,10 @@ import { StagedFiles } from "./staged-files.js";
 
 let directory: string;
 let meta: MetaDirectory;
-beforeEach(() => {
+beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), "ls-staged-"));
   meta = new MetaDirectory(join(directory, "meta"), { mode: 0o600, uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 });
-  meta.create();
+  await meta.create();
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 

@@ -1,6 +1,7 @@
 import { closeSync, fdatasync, fstatSync, openSync, statSync } from "node:fs";
 import { promisify } from "node:util";
 import { readFully, walPathOf } from "../../sqlite/borrowed-files.js";
+import { fileSystemError } from "../../system-error.js";
 import type { ReadAt } from "../../wal/reader.js";
 import { Doubt } from "./doubt.js";
 
@@ -60,7 +61,7 @@ export class WalFile {
       this.#fd = openSync(this.path, "r");
     } catch (error) {
       if (isAbsent(error)) return undefined;
-      throw error;
+      throw fileSystemError(error, "open", this.path);
     }
     this.#inode = fstatSync(this.#fd, { bigint: true }).ino;
     return this.#fd;

@@ -1,4 +1,5 @@
 import { chmodSync, chownSync, closeSync, fchmodSync, fchownSync, fsync, fsyncSync, futimesSync, openSync, renameSync, unlinkSync, writeSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
 import type { FileOwner } from "../../replica-client.js";
@@ -129,6 +130,16 @@ export function fsyncDirectory(path: string): void {
   });
 }
 
+/** Makes the content of a file durable that nobody has open. */
+export async function syncFile(path: string): Promise<void> {
+  const handle = await open(path, "r+");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
 /** Gives a path the database's mode and owner, as far as this process may. */
 export function giveOwner(path: string, mode: number, owner: FileOwner): void {
   try {
@@ -148,7 +159,8 @@ export function attempt<T>(what: string, path: string, call: () => T): T {
   }
 }
 
-async function attemptAsync<T>(what: string, path: string, call: () => Promise<T>): Promise<T> {
+/** {@link attempt} for a call that does not block. */
+export async function attemptAsync<T>(what: string, path: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (error) {

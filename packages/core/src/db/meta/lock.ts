@@ -8,12 +8,14 @@
  * connections know each other, so the second one gets SQLITE_BUSY. On Windows locks belong to handles and the same answer comes from there.
  */
 import { randomUUID } from "node:crypto";
+import { linkSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { isLSError, LSError } from "../../errors.js";
 import type { FileOwner } from "../../replica-client.js";
 import { type FileIdentity, identify, isOpenInProcess, sameFile } from "../../sqlite/borrowed-files.js";
+import { descriptorShortage } from "../../sqlite/descriptors.js";
 import { isBusy, type SQLiteConnection, type SQLiteDriver, type SQLiteRow, sqliteErrorCode } from "../../sqlite/driver.js";
-import { giveOwner } from "./atomic-file.js";
+import { giveOwner, syncFile, TEMP_SUFFIX } from "./atomic-file.js";
 
 /** Who holds a lock. */
 export interface LockHolder {
@@ -61,6 +63,26 @@ export class DatabaseLock {
   }
 
   /**
+   * Makes the lock file where there is none: durable as a whole, so that whatever becomes of the row later, it stays a database. Without it
+   * {@link DatabaseLock.acquire} makes one, at the price of several syncs in a row.
+   */
+  static async create(driver: SQLiteDriver, path: string, owner: FileOwner): Promise<void> {
+    if (identify(path) !== undefined) return;
+    const temp = `${path}.${randomUUID()}${TEMP_SUFFIX}`;
+    try {
+      writeFileSync(temp, emptyLock(driver, temp), { mode: owner.mode, flag: "wx" });
+      giveOwner(temp, owner.mode, owner);
+      await syncFile(temp);
+      // A file that has appeared meanwhile is somebody's lock, and stays.
+      linkSync(temp, path);
+    } catch {
+      // Where this cannot be done, taking the lock says why, or does without.
+    } finally {
+      rmSync(temp, { force: true });
+    }
+  }
+
+  /**
    * Takes the lock or throws at once.
    * @param path the lock file; its directory exists.
    * @throws {@link LSError} `LS_LOCKED` (details: `pid`, `host` and, of another process, `startedMs` of the holder); `LS_STORAGE_DENIED` and
@@ -73,6 +95,7 @@ export class DatabaseLock {
     try {
       connection = driver.open(path, { create: true, timeoutMs: BUSY_TIMEOUT_MS });
       if (file === undefined) giveOwner(path, owner.mode, owner);
+      else withoutSyncs(connection, path);
       return new DatabaseLock(path, take(connection, path), connection);
     } catch (error) {
       connection?.close();
@@ -126,6 +149,36 @@ export class DatabaseLock {
   }
 }
 
+/**
+ * Who holds the lock is of interest while he lives, and that needs no disk: after a power cut nobody does. Only the file itself has to be one that
+ * SQLite accepts, and a row in its one page changes nothing about that, whether it was written or not.
+ */
+function withoutSyncs(connection: SQLiteConnection, path: string): void {
+  if (statSync(path).size > 0) connection.exec("PRAGMA synchronous = OFF");
+}
+
+const SCHEMA = "CREATE TABLE IF NOT EXISTS holder (id INTEGER PRIMARY KEY CHECK (id = 1), pid INTEGER, host TEXT, started_ms INTEGER, token TEXT)";
+
+let template: Uint8Array | undefined;
+
+/** The bytes of a lock file that nobody holds. @param temp where one may be made for a moment */
+function emptyLock(driver: SQLiteDriver, temp: string): Uint8Array {
+  if (template !== undefined) return template;
+  const path = temp.replace(TEMP_SUFFIX, `-new${TEMP_SUFFIX}`);
+  try {
+    const connection = driver.open(path, { create: true });
+    try {
+      connection.exec(`PRAGMA synchronous = OFF; ${SCHEMA}`);
+    } finally {
+      connection.close();
+    }
+    template = readFileSync(path);
+    return template;
+  } finally {
+    rmSync(path, { force: true });
+  }
+}
+
 interface Taken {
   readonly holder: LockHolder;
   readonly token: string;
@@ -135,7 +188,7 @@ function take(connection: SQLiteConnection, path: string): Taken {
   const holder: LockHolder = { pid: process.pid, host: hostname(), startedMs: Date.now() };
   const token = randomUUID();
   begin(connection, path, token);
-  connection.exec("CREATE TABLE IF NOT EXISTS holder (id INTEGER PRIMARY KEY CHECK (id = 1), pid INTEGER, host TEXT, started_ms INTEGER, token TEXT)");
+  connection.exec(SCHEMA);
   connection.run("INSERT OR REPLACE INTO holder VALUES (1, ?, ?, ?, ?)", holder.pid, holder.host, holder.startedMs, token);
   connection.exec("COMMIT");
   begin(connection, path, token);
@@ -196,6 +249,8 @@ function locked(path: string, holder: Omit<LockHolder, "startedMs"> | undefined)
 
 function wrap(path: string, error: unknown): unknown {
   if (isLSError(error)) return error;
+  const shortage = descriptorShortage(error, path);
+  if (shortage !== undefined) return shortage;
   const code = sqliteErrorCode(error) ?? String(error);
   const options = { cause: error, details: { path } };
   if (code.startsWith("SQLITE_READONLY") || code.startsWith("SQLITE_CANTOPEN") || code === "SQLITE_PERM") {

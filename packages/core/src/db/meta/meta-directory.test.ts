@@ -29,21 +29,21 @@ describe("MetaDirectory", () => {
     expect(meta.stagedFile(0x1fn)).toBe(join(meta.path, "ltx", "0", "000000000000001f-000000000000001f.ltx"));
   });
 
-  it.runIf(posix)("is made with the database's mode, also within a tight umask, and left alone when it is there", () => {
+  it.runIf(posix)("is made with the database's mode, also within a tight umask, and left alone when it is there", async () => {
     const before = process.umask(0o077);
     try {
-      meta.create();
+      await meta.create();
     } finally {
       process.umask(before);
     }
     for (const path of [meta.path, join(meta.path, "ltx"), meta.stagedPath, meta.ownPath]) expect(statSync(path).mode & 0o777).toBe(0o750);
     chmodSync(meta.path, 0o700);
-    meta.create();
+    await meta.create();
     expect(statSync(meta.path).mode & 0o777).toBe(0o700);
   });
 
-  it("stages whole files with the header's time, lists them in TXID order, and removes them", () => {
-    meta.create();
+  it("stages whole files with the header's time, lists them in TXID order, and removes them", async () => {
+    await meta.create();
     const timeMs = 1_700_000_000_123;
     for (const txid of [0x10n, 0x9n, 0xffn]) {
       const writer = meta.stage(txid);
@@ -67,8 +67,8 @@ describe("MetaDirectory", () => {
     expect(meta.listStaged().map((entry) => entry.txid)).toEqual([0x10n, 0xffn]);
   });
 
-  it("sweeps unfinished files and nothing else", () => {
-    meta.create();
+  it("sweeps unfinished files and nothing else", async () => {
+    await meta.create();
     writeFileSync(join(meta.stagedPath, "0000000000000003-0000000000000003.ltx.tmp"), "");
     writeFileSync(join(meta.ownPath, "pages.tmp"), "");
     writeFileSync(join(meta.ownPath, "pages"), "");

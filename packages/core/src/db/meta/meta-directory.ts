@@ -2,7 +2,8 @@ import { lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, sta
 import { basename, dirname, join, resolve } from "node:path";
 import { formatLTXFilename, parseLTXFilename, type TXID } from "@ls/ltx";
 import type { FileOwner } from "../../replica-client.js";
-import { AtomicFileWriter, attempt, fsyncDirectory, giveOwner, TEMP_SUFFIX } from "./atomic-file.js";
+import { syncDirectory } from "../../sync-directory.js";
+import { AtomicFileWriter, attempt, attemptAsync, fsyncDirectory, giveOwner, TEMP_SUFFIX } from "./atomic-file.js";
 
 /** A level-0 file in the meta directory. */
 export interface StagedEntry {
@@ -41,13 +42,13 @@ export class MetaDirectory {
     this.pageTablePath = join(this.ownPath, "pages");
   }
 
-  /** Makes what is missing. Idempotent. */
-  create(): void {
+  /** Makes what is missing, durably. Idempotent. */
+  async create(): Promise<void> {
     const parents = new Set<string>();
     for (const directory of [this.path, join(this.path, "ltx"), this.stagedPath, this.ownPath]) {
       if (this.#makeDirectory(directory)) parents.add(dirname(directory));
     }
-    for (const parent of parents) fsyncDirectory(parent);
+    await Promise.all([...parents].map((parent) => attemptAsync("fsync", parent, () => syncDirectory(parent))));
   }
 
   /**

@@ -1,12 +1,29 @@
-/** Above this number of databases that are awake in a thread, idle ones rest soon: each costs eleven descriptors and half a megabyte. */
-const AWAKE_LIMIT = 16;
-/** How long one has to be idle then, ms; longer for one that was woken soon. */
-const PRESSED_IDLE_MS = 250;
+import { descriptorLimit } from "../../../sqlite/descriptors.js";
+import type { Slicer } from "../slicer.js";
+import { Room, type RoomSizes } from "./room.js";
+
+/** What a database that is awake has open. */
+const DESCRIPTORS = 11;
+/** Databases that are awake in a thread at a time, unless all of them are busy. */
+const USUAL_ROOM = 20;
+/** How long one has to be idle before it makes room for others, ms; longer for one that was woken soon. */
+const PRESSED_IDLE_MS = 50;
 /** A rest that was shorter than so many idle times cost more than it saved: waking and letting go take some milliseconds. */
 const WORTHWHILE = 30;
 
-/** What is awake in this thread. */
-const awake = new Set<object>();
+/** The databases of this thread. */
+let room: Room | undefined;
+
+function roomOfThread(): Room {
+  room ??= new Room(roomSizes(descriptorLimit()));
+  return room;
+}
+
+/** Half of what the process may have open is the application's. */
+function roomSizes(descriptors: number): RoomSizes {
+  const harmless = Math.max(1, Math.floor(descriptors / 2 / DESCRIPTORS));
+  return { usual: Math.min(USUAL_ROOM, harmless), harmless };
+}
 
 /** How long a database has to be idle before it rests. */
 export class IdleTime {
@@ -19,18 +36,24 @@ export class IdleTime {
     this.#pressedMs = Math.min(PRESSED_IDLE_MS, restAfterMs);
   }
 
+  /** Waits until there is room among the databases that are awake. {@link IdleTime.rose} or {@link IdleTime.fell} has to follow. */
+  async rise(slicer: Slicer): Promise<void> {
+    // Who never rests would only wait for others that do not rest either.
+    if (this.#restAfterMs > 0) await roomOfThread().enter(this, slicer.signal);
+  }
+
   /** The database is awake from now on. */
   rose(): void {
-    awake.add(this);
+    roomOfThread().take(this);
   }
 
   /** It rests, or is captured no longer. */
   fell(): void {
-    awake.delete(this);
+    roomOfThread().leave(this);
   }
 
   get ms(): number {
-    return awake.size > AWAKE_LIMIT ? this.#pressedMs : this.#restAfterMs;
+    return roomOfThread().crowded ? this.#pressedMs : this.#restAfterMs;
   }
 
   /** A rest has ended, after so many ms. */

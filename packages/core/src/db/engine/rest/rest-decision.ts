@@ -18,8 +18,10 @@ export interface RestFacts {
   readonly idleMs: number;
   /** Not before this moment: something was in the way. */
   readonly blockedUntil: number;
-  /** Commits wait for a cut, files for the destination, or somebody reads a snapshot. */
+  /** Commits wait for a cut, or somebody reads a snapshot. */
   readonly engaged: boolean;
+  /** Files wait for the destination. */
+  readonly uploading: boolean;
   /** The page table knows every page. */
   readonly tableComplete: boolean;
   /** Size of the database. */
@@ -31,6 +33,7 @@ export interface RestFacts {
 export type RestDecision =
   /** It cannot rest as things are. */
   | { readonly kind: "stay" }
+  /** Infinity = not by the clock alone. */
   | { readonly kind: "wait"; readonly until: number }
   /** Fold the WAL in, and see whether the files are left alone from then on. */
   | { readonly kind: "settle" }
@@ -38,11 +41,12 @@ export type RestDecision =
   | { readonly kind: "rest" };
 
 export function decideRest(facts: RestFacts): RestDecision {
-  const { now, idleSince, idleMs, blockedUntil, engaged, tableComplete, bytes, settlingSince } = facts;
+  const { now, idleSince, idleMs, blockedUntil, engaged, uploading, tableComplete, bytes, settlingSince } = facts;
   if (idleMs === 0 || engaged || !tableComplete || bytes > MAX_BYTES) return { kind: "stay" };
   const due = Math.max(idleSince + idleMs, blockedUntil, settlingSince === undefined ? 0 : settlingSince + SETTLE_MS);
   if (now < due) return { kind: "wait", until: due };
-  return { kind: settlingSince === undefined ? "settle" : "rest" };
+  if (settlingSince === undefined) return { kind: "settle" };
+  return uploading ? { kind: "wait", until: Number.POSITIVE_INFINITY } : { kind: "rest" };
 }
 
 /**

@@ -14,6 +14,8 @@ import { addSleeper, removeSleeper, type Sleeper } from "./sleepers.js";
 
 /** A database that could not be let go of, or not be taken up, is left alone for so long, ms. */
 const RETRY_MS = 5000;
+/** Something has happened to the files of a resting database: before it is taken up, whoever opens, commits and closes has the time to do so, ms. */
+const CALM_MS = 50;
 /** Files are looked at this often while their directory is watched, ms. */
 const WATCHED_POLL_MS = 5000;
 
@@ -158,8 +160,12 @@ export class Rest {
   /** A turn while it rests: takes it up if something has happened to the files. */
   async turn(slicer: Slicer): Promise<void> {
     const resting = this.#resting;
+    const { settings } = this.#parts;
     if (resting === undefined) return;
-    resting.wanted ||= !this.isUntouched();
+    if (!resting.wanted && !this.isUntouched()) {
+      resting.wanted = true;
+      this.#blockedUntil = Math.max(this.#blockedUntil, performance.now() + Math.min(CALM_MS, settings.syncIntervalMs / 2));
+    }
     if (!resting.wanted || performance.now() < this.#blockedUntil) return;
     try {
       await this.wake(slicer);
@@ -179,6 +185,10 @@ export class Rest {
    */
   async wake(slicer: Slicer): Promise<void> {
     if (this.#resting === undefined) return;
+    await this.inRoom(slicer, () => this.#wake(slicer));
+  }
+
+  async #wake(slicer: Slicer): Promise<void> {
     const { capturing, emit } = this.#parts;
     const unbroken = await this.rise(slicer);
     try {
@@ -190,6 +200,16 @@ export class Rest {
     if (!unbroken) emit({ type: "detached", reason: "another process replicated the database while it rested" });
     else if (loop === undefined) emit({ type: "dirty", sinceMs: Date.now() });
     else loop.peek(performance.now());
+  }
+
+  /** Starts capture as soon as there is room among the databases that are awake. */
+  async inRoom<T>(slicer: Slicer, begin: () => Promise<T>): Promise<T> {
+    await this.#idle.rise(slicer);
+    try {
+      return await begin();
+    } finally {
+      if (this.#parts.capturing.loop === undefined) this.#idle.fell();
+    }
   }
 
   /**
@@ -223,7 +243,8 @@ export class Rest {
       idleSince: loop.lastGrowth,
       idleMs: this.#idle.ms,
       blockedUntil: this.#blockedUntil,
-      engaged: loop.dirty || attached.skipping || attached.snapshotting || staged.unacknowledgedBytes > 0 || hindrance.paused !== undefined,
+      engaged: loop.dirty || attached.skipping || attached.snapshotting || hindrance.paused !== undefined,
+      uploading: staged.unacknowledgedBytes > 0,
       tableComplete: loop.tableComplete,
       bytes: table === undefined ? Number.POSITIVE_INFINITY : table.commit * table.pageSize,
       settlingSince: this.#settling?.since,
