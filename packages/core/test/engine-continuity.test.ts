@@ -189,6 +189,8 @@ test("without page table and after a lost WAL a base is needed; with it only the
     const image = app.serialize();
     app.close();
     rmSync(join(first.settings.metaPath, "ls", "pages"));
+    // The file that holds every page would bring the table back.
+    rmSync(join(first.settings.metaPath, "ltx", "0", "0000000000000001-0000000000000001.ltx"));
     app = openWAL(path);
     fill(app, 1);
     const second = new TestEngine(path);

@@ -1,4 +1,4 @@
-import { copyFileSync, cpSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, describe, expect, test } from "vitest";
@@ -50,6 +50,42 @@ test("nothing is held of a database that rests; a commit wakes it, and only what
   }
   expect(troubleOf(engine)).toEqual([]);
   await engine.stop();
+});
+
+test("a small one rests without a page table on the disk: its level-0 files are as good, also for a process that comes after one that was killed", async () => {
+  using directory = tempDirectory();
+  const path = join(directory.path, "app.db");
+  openWAL(path).exec("CREATE TABLE t (id INTEGER PRIMARY KEY, v); INSERT INTO t (v) VALUES (zeroblob(40000)), (2)").close();
+  let engine = restingEngine(path);
+  engines.push(engine);
+  await engine.start();
+  const replica = new TestReplica();
+  const table = join(engine.settings.metaPath, "ls", "pages");
+  const commit = async (): Promise<void> => {
+    const txid = engine.of("staged").length;
+    openWAL(path).exec("UPDATE t SET v = v + 1 WHERE id = 2").close();
+    await until("the commit is staged", () => engine.of("staged").length > txid);
+    await replica.pull(engine.settings);
+    await atRest(engine);
+  };
+  await replica.pull(engine.settings);
+  await atRest(engine);
+  for (let round = 0; round < 3; round++) await commit();
+  expect(existsSync(table)).toBe(false);
+  await engine.stop(true);
+  // Nobody sees these, and the WAL goes with its last connection.
+  openWAL(path).exec("UPDATE t SET v = v + 1 WHERE id = 2").close();
+  engine = restingEngine(path);
+  engines.push(engine);
+  expect(await engine.start(replica.txid)).toMatchObject({ kind: "attached", by: "diff", differingPages: 1 });
+  await replica.pull(engine.settings);
+  await atRest(engine);
+  // When the files have become many, the table takes their place.
+  for (let round = 0; round < 16; round++) await commit();
+  expect(existsSync(table)).toBe(true);
+  expect(readdirSync(join(engine.settings.metaPath, "ltx", "0")).length).toBeLessThan(16);
+  expect(replica.differences(imageOf(path))).toEqual([]);
+  expect(troubleOf(engine)).toEqual([]);
 });
 
 test("requests: sync() and probe() look at the files, checkpoint() and snapshots wake, close() flushes", async () => {

@@ -41,7 +41,8 @@ export async function establish(context: AttachedContext, request: AttachRequest
       await local.rollForward(slicer);
       const proven = await byWAL(context, slicer);
       if ("attached" in proven) return proven;
-      if (local.table?.unknownPages() === 0) return byState(context, "diff", proven.refused, slicer);
+      if (local.table?.unknownPages() === 0) return byState(context, "diff", proven.refused, slicer, proven.opened);
+      proven.opened?.close();
       if (base === undefined) return { baseRequired: proven.refused };
       if (base === null) return byState(context, "image", proven.refused, slicer);
       return byState(context, await local.rebase(after, hashesFor(base, remoteTXID), local.txid, slicer), proven.refused, slicer);
@@ -50,12 +51,18 @@ export async function establish(context: AttachedContext, request: AttachRequest
 }
 
 /** Compares the database with the table of the local position, or takes all of it. */
-export async function byState(context: AttachedContext, how: "diff" | "image", reason: string, slicer: Slicer): Promise<Established> {
-  const attached = new Attached(context);
+export async function byState(
+  context: AttachedContext,
+  how: "diff" | "image",
+  reason: string,
+  slicer: Slicer,
+  attached: Attached = new Attached(context),
+): Promise<Established> {
   try {
     checkPageSize(context, attached);
     const outcome = await attached.resync(how, slicer);
-    saveTable(context, attached);
+    // A position without a level-0 file of its own is known by the table only.
+    context.local.keepTable(attached.identity, attached.cutPosition);
     return { attached, by: how, reason, outcome };
   } catch (error) {
     attached.close();
@@ -63,40 +70,40 @@ export async function byState(context: AttachedContext, how: "diff" | "image", r
   }
 }
 
+interface Refused {
+  readonly refused: string;
+  /** The connections that were opened for the proof; the caller's from here on. */
+  readonly opened?: Attached;
+}
+
 /** Goes on behind the recorded place if the WAL proves that nothing was missed. */
-async function byWAL(context: AttachedContext, slicer: Slicer): Promise<Established | { readonly refused: string }> {
+async function byWAL(context: AttachedContext, slicer: Slicer): Promise<Established | Refused> {
   const { local } = context;
   const size = statSync(walPathOf(context.settings.path), { throwIfNoEntry: false })?.size ?? 0;
   // Before any connection is opened for it.
   if (size < WAL_HEADER_SIZE) return { refused: "there is no WAL" };
   // The mark comes first: what is read under it cannot be overwritten.
   const attached = new Attached(context);
-  let established = false;
   try {
     checkPageSize(context, attached);
     const place = local.recordedPlace(attached.identity);
     const { table } = local;
-    if (place === undefined || table === undefined) return { refused: "no place in the WAL was recorded for this database file" };
+    if (place === undefined || table === undefined) return { refused: "no place in the WAL was recorded for this database file", opened: attached };
     const end = attached.readEnd();
     const proof = await proveByWAL(attached.readAt, end, place, hashesOf(table), slicer);
-    if ("refused" in proof) return proof;
+    if ("refused" in proof) return { refused: proof.refused, opened: attached };
     attached.captureFrom(proof.position);
     if (end.frames === end.backfilled) {
       // Danger: no mark protects frames that are all in the database file. The next writer restarts the WAL over them, and what follows
       // would look like the next generation of the captured one.
       await attached.grab(end, slicer);
-      if (attached.mustCut) return { refused: "the WAL may restart over more than one capture holds" };
+      if (attached.mustCut) return { refused: "the WAL may restart over more than one capture holds", opened: attached };
     }
-    established = true;
     return { attached, by: "wal", reason: "the WAL proves that nothing was missed" };
-  } finally {
-    if (!established) attached.close();
+  } catch (error) {
+    attached.close();
+    throw error;
   }
-}
-
-/** A position without a level-0 file of its own is known by the table only, so it is saved at once. */
-function saveTable({ local }: AttachedContext, attached: Attached): void {
-  local.saveTable(attached.identity, attached.cutPosition);
 }
 
 function hashesFor(base: PageHashes | null, txid: bigint): PageHashes | undefined {

@@ -56,7 +56,7 @@ export class LocalHold {
     await this.open(slicer);
   }
 
-  /** Releases the lock for as long as nothing is done here. The table has to be saved: it is read back by {@link LocalHold.takeUp}. */
+  /** Releases the lock for as long as nothing is done here. The table has to be safe: it is recalled by {@link LocalHold.takeUp}. */
   letGo(): void {
     if (this.#lock === undefined) throw new LSError("LS_INTERNAL", "the lock is not held");
     this.#resting = this.#lock.rest();

@@ -14,6 +14,10 @@ import { type LTXFileFacts, readLTX, rollForward } from "./read-ltx.js";
 import type { Slicer } from "./slicer.js";
 import { StagedFiles } from "./staged-files.js";
 
+/** A table that can be made again by reading no more than this need not be on the disk: files, and their bytes. */
+const FEW_FILES = 16;
+const FEW_BYTES = 128 * 1024;
+
 /** A state that has become durable. */
 export interface Advance {
   readonly table: PageTable;
@@ -32,8 +36,9 @@ export class LocalState {
   #timestampMs = 0;
   #table: PageTable | undefined;
   #stamp: PageTableStamp | undefined;
-  /** TXID of the table on disk. */
+  /** TXID of the table on disk, and whether that one knows every page. */
   #savedTXID: TXID = 0n;
+  #savedComplete = false;
   #newest: LTXHeader | undefined;
   #damagedTXID: TXID | undefined;
   #incoming: AtomicFileWriter | undefined;
@@ -54,6 +59,7 @@ export class LocalState {
       state.#table = load.table;
       state.#stamp = load.stamp;
       state.#savedTXID = load.stamp.txid;
+      state.#savedComplete = load.table.unknownPages() === 0;
       state.#txid = load.stamp.txid;
       state.#timestampMs = load.stamp.timestampMs;
     }
@@ -147,6 +153,12 @@ export class LocalState {
     this.#table = undefined;
     const newest = this.staged.newest;
     if (this.#newest === undefined || newest?.txid !== this.#txid) return;
+    // The first file of a history holds every page.
+    const whole = new PageTable(this.#newest.pageSize);
+    if (this.staged.runStart === 1n && (await this.#rollThrough(whole, 0n, slicer))) {
+      this.#table = whole;
+      return;
+    }
     const table = new PageTable(this.#newest.pageSize);
     await rollForward(table, newest.path, slicer);
     this.#table = table;
@@ -225,7 +237,22 @@ export class LocalState {
     savePageTable(this.meta.pageTablePath, this.#table, stamp, this.meta.owner);
     this.#stamp = stamp;
     this.#savedTXID = this.#txid;
+    this.#savedComplete = this.#table.unknownPages() === 0;
     this.prune();
+  }
+
+  /**
+   * Makes sure that the table of the current TXID is not lost with the process: it is saved, unless a few small level-0 files bring a new process
+   * to the same one. Those stay as long as the table on disk is older than they are.
+   */
+  keepTable(identity: FileIdentity, wal: WALPosition | undefined): void {
+    if (this.#isSoonMade()) this.#stamp = { txid: this.#txid, timestampMs: this.#timestampMs, identity, wal };
+    else this.saveTable(identity, wal);
+  }
+
+  /** Whether the table of the current TXID and of this database file is safe: see {@link LocalState.keepTable}. */
+  isKeptFor(identity: FileIdentity): boolean {
+    return this.#stamp?.txid === this.#txid && sameFile(this.#stamp.identity, identity) && (!this.tableUnsaved || this.#isSoonMade());
   }
 
   /** Whether the table on disk is the one of the current TXID and of this database file, so that a start could go on from it. */
@@ -233,17 +260,27 @@ export class LocalState {
     return !this.tableUnsaved && this.#stamp?.txid === this.#txid && sameFile(this.#stamp.identity, identity);
   }
 
+  /** Whether the table on disk, or none, is brought to the current TXID by the local files, and those are few. */
+  #isSoonMade(): boolean {
+    const { staged } = this;
+    const { newest, runStart } = staged;
+    if (this.#table === undefined || newest?.txid !== this.#txid || runStart === undefined) return false;
+    if (staged.count > FEW_FILES || staged.bytes > FEW_BYTES) return false;
+    return this.#savedTXID === 0n ? runStart === 1n : this.#savedComplete && runStart <= this.#savedTXID + 1n;
+  }
+
   /** Gives the memory of a saved table back, until {@link LocalState.recallTable}. */
   forgetTableForNow(): void {
-    this.#table = undefined;
+    if (!this.tableUnsaved) this.#table = undefined;
   }
 
   /** @returns whether what lies on the disk is what was left there; otherwise this state is of no use. */
   recallTable(): boolean {
+    if (this.meta.listStaged().at(-1)?.txid !== this.staged.newest?.txid) return false;
+    if (this.tableUnsaved) return this.#table !== undefined;
     const load = loadPageTable(this.meta.pageTablePath);
     const stamp = this.#stamp;
     if (load.status !== "loaded" || stamp === undefined || !sameStamp(load.stamp, stamp)) return false;
-    if (this.meta.listStaged().at(-1)?.txid !== this.staged.newest?.txid) return false;
     this.#table = load.table;
     return true;
   }

@@ -44,6 +44,15 @@ export class StagedFiles {
     return this.#waiting.toArray();
   }
 
+  get count(): number {
+    return this.#acknowledged.length + this.#waiting.length;
+  }
+
+  /** Sizes of all files together. */
+  get bytes(): number {
+    return this.#acknowledged.bytes + this.#waiting.bytes;
+  }
+
   get unacknowledgedBytes(): number {
     return this.#waiting.bytes;
   }

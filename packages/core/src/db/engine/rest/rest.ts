@@ -130,8 +130,8 @@ export class Rest {
       return;
     }
     const { state } = hold;
-    if (!state.isSavedFor(attached.identity)) state.saveTable(attached.identity, attached.cutPosition);
-    if (!state.isSavedFor(attached.identity)) return;
+    if (!state.isKeptFor(attached.identity)) state.keepTable(attached.identity, attached.cutPosition);
+    if (!state.isKeptFor(attached.identity)) return;
     capturing.letGo(() => hold.letGo());
     this.#blockedUntil = 0;
     this.#resting = this.#sleeper(stamp);
