@@ -23,6 +23,8 @@ export interface UpstreamSettings {
   readonly snapshotInterval?: string;
   /** How long level 0 files stay after they were compacted. Default `"1h"`. */
   readonly l0Retention?: string;
+  /** How often it looks for level 0 files that are past their time. Default `"1s"`. */
+  readonly l0RetentionCheckInterval?: string;
   /** Variables for upstream alone, such as credentials. */
   readonly env?: Readonly<Record<string, string>>;
   /** Default `"debug"`. */
@@ -214,7 +216,7 @@ function configOf(socket: string, databases: readonly UpstreamDatabase[], settin
     ...(levels.length === 0 ? ["levels: [{ interval: 1h }]"] : ["levels:", ...levels]),
     `snapshot: { interval: ${settings.snapshotInterval ?? "1h"}, retention: 24h }`,
     `l0-retention: ${settings.l0Retention ?? "1h"}`,
-    "l0-retention-check-interval: 1s",
+    `l0-retention-check-interval: ${settings.l0RetentionCheckInterval ?? "1s"}`,
     "shutdown-sync-timeout: 20s",
     "dbs:",
   ];
