@@ -7,7 +7,7 @@ const AGENDA = "core/src/compaction/agenda.test.ts";
 
 export const D = [
   mutation("D1", "ltx/src/merge.ts", "timestampMs: timestampMs ?? last.timestampMs,", "timestampMs: timestampMs ?? Date.now(),", MERGE),
-  mutation("D2", "core/src/compaction/merge-source.ts", "readLocal !== undefined && (await readLocal(range, buffer))", "false", MERGE),
+  mutation("D2", "core/src/compaction/merge-source.ts", "readLocal !== undefined && (await readLocal(range, own))", "false", MERGE),
   mutation(
     "D3",
     "core/src/replica/staged-source.ts",
