@@ -28,16 +28,16 @@ export class Connection {
   readonly #settings: Settings;
   #client: Promise<S3Client> | undefined;
   #region: string;
-  #isClosed = false;
+  /** How often it was closed. */
+  #closings = 0;
 
   constructor(settings: Settings) {
     this.#settings = settings;
     this.#region = settings.region;
   }
 
-  /** Reads key and certificate files. Memoised; repeated after a failure. */
+  /** Reads key and certificate files. Memoised; repeated after a failure, and after {@link close}. */
   async open(): Promise<S3Client> {
-    if (this.#isClosed) throw new LSError("LS_NOT_OPEN", "the S3 client is closed");
     this.#client ??= this.#connect().catch((error: unknown) => {
       this.#client = undefined;
       throw error;
@@ -45,9 +45,14 @@ export class Connection {
     return this.#client;
   }
 
-  /** Does one request, again while its failure may pass. @throws LSError; the signal's reason. */
+  /** Does one request, again while its failure may pass. @throws LSError, `LS_NOT_OPEN` when it was closed meanwhile; the signal's reason. */
   async request<T>(options: RequestOptions, send: Send<T>): Promise<T> {
-    return retrying((attempt) => this.once(options, (client, call) => send(client, call, attempt)), options.signal);
+    const closings = this.#closings;
+    return retrying((attempt) => {
+      // Its failure was that it was closed, and nobody would release what another attempt opens.
+      if (closings !== this.#closings) throw new LSError("LS_NOT_OPEN", `cannot ${options.what}: the S3 client was closed`);
+      return this.once(options, (client, call) => send(client, call, attempt));
+    }, options.signal);
   }
 
   /** Does one request once. */
@@ -71,9 +76,12 @@ export class Connection {
     }
   }
 
+  /** Releases the sockets; what comes after that opens others. */
   async close(): Promise<void> {
-    this.#isClosed = true;
-    if (this.#settings.client === undefined) (await this.#client?.catch(() => undefined))?.destroy();
+    this.#closings++;
+    const client = this.#client;
+    this.#client = undefined;
+    if (this.#settings.client === undefined) (await client?.catch(() => undefined))?.destroy();
   }
 
   /** A bucket says where it is when it is asked in the wrong region; that needs no permission. */

@@ -8,6 +8,8 @@ interface Failure {
   readonly status: number | undefined;
   readonly requestId: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
+  /** The SDK has found this machine's clock to be wrong, and signs by the service's from now on. */
+  readonly isClockCorrected: boolean;
 }
 
 const DENIED = new Set([
@@ -108,9 +110,9 @@ export function storageError(error: unknown, what: string): LSError {
 }
 
 function classified(failure: Failure): { code: LSErrorCode; retryable: boolean; hint: string } {
-  const { name, code, status } = failure;
+  const { name, code, status, isClockCorrected } = failure;
   const is = (set: ReadonlySet<string>): boolean => set.has(name) || (code !== undefined && set.has(code));
-  if (is(EXPIRED)) return { code: "LS_STORAGE_DENIED", retryable: true, hint: "" };
+  if (is(EXPIRED) || (isClockCorrected && status === 403)) return { code: "LS_STORAGE_DENIED", retryable: true, hint: "" };
   if (is(RETRYABLE)) return { code: "LS_STORAGE_UNAVAILABLE", retryable: true, hint: "" };
   if (is(DENIED) || status === 401 || status === 403) {
     return { code: "LS_STORAGE_DENIED", retryable: false, hint: name === "RequestTimeTooSkewed" ? " (the clock of this machine is wrong)" : "" };
@@ -143,6 +145,7 @@ function failureOf(error: unknown): Failure {
     status: typeof status === "number" ? status : undefined,
     requestId: string(metadata.requestId) ?? headers["x-amz-request-id"],
     headers,
+    isClockCorrected: metadata.clockSkewCorrected === true,
   };
 }
 

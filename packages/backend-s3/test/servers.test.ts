@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { ListMultipartUploadsCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { isLSError } from "@ls/core/backend-kit";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { rcloneOrSkip, type S3Server, startRclone, startVersitygw, startWeed, versitygwOrSkip, weedOrSkip } from "../../../testkit/src/servers/index.js";
 import type { S3ReplicaClient } from "../src/client.js";
 import { bytesOf, clientOf, failure, inChunks, isSame, listed, ltx, MIB, ref, TIME } from "./support.js";
@@ -228,12 +228,24 @@ describe.each(SERVERS)("$name", ({ name, binary, start, createOnly }) => {
       await client.close();
     });
 
-    test("closed is closed", async () => {
-      const client = clientOf(server, "p");
-      await client.init();
-      await client.close();
-      await client.close();
-      expect(isLSError(await failure(listed(client)), "LS_NOT_OPEN")).toBe(true);
+    test("a client that was closed opens again: a database can be closed and opened, and restored after it was closed", () =>
+      withClient(async (client) => {
+        await client.writeLTXFile(ref(1n), inChunks(await ltx(1n)));
+        await client.close();
+        await client.close();
+        expect(await listed(client)).toHaveLength(1);
+      }));
+
+    test("a clock that is wrong by more than a service accepts costs one request", async () => {
+      vi.useFakeTimers({ now: Date.now() + 20 * 60_000, toFake: ["Date"] });
+      try {
+        await withClient(async (client) => {
+          await client.writeLTXFile(ref(1n), inChunks(await ltx(1n)));
+          expect(await listed(client)).toHaveLength(1);
+        });
+      } finally {
+        vi.useRealTimers();
+      }
     });
   });
 });

@@ -67,6 +67,7 @@ export class FaultProxy implements AsyncDisposable {
   readonly #watchers: ((request: S3Request) => void)[] = [];
   #rules: ArmedRule[] = [];
   #struck = 0;
+  #underWay = 0;
 
   private constructor(server: Server, targetPort: number) {
     this.#server = server;
@@ -120,6 +121,11 @@ export class FaultProxy implements AsyncDisposable {
     return this.#counts;
   }
 
+  /** Requests that have come and have not been answered yet. */
+  get underWay(): number {
+    return this.#underWay;
+  }
+
   get total(): number {
     return [...this.#counts.values()].reduce((sum, count) => sum + count, 0);
   }
@@ -147,6 +153,8 @@ export class FaultProxy implements AsyncDisposable {
   async #handle(message: IncomingMessage, reply: ServerResponse, socket: Socket): Promise<void> {
     const asked = s3RequestOf(message);
     this.#counts.set(asked.operation, (this.#counts.get(asked.operation) ?? 0) + 1);
+    this.#underWay++;
+    reply.once("close", () => this.#underWay--);
     for (const watcher of this.#watchers) watcher(asked);
     const armed = this.#ruleFor(asked);
     const fault = armed?.rule.fault;
