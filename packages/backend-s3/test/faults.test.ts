@@ -39,7 +39,7 @@ describe.skipIf(binary === undefined)("faults on the way", () => {
   afterAll(async () => {
     await proxy.stop();
     await server.stop();
-  });
+  }, 60_000);
   beforeEach(() => {
     client = clientOf(server, `faults/${places++}`, { endpoint: proxy.endpoint, idleTimeoutMs: 1000, requestTimeoutMs: 2000 });
     proxy.clear();

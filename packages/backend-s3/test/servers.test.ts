@@ -34,7 +34,7 @@ describe.each(SERVERS)("$name", ({ name, binary, start, createOnly }) => {
     afterAll(async () => {
       raw.destroy();
       await server.stop();
-    });
+    }, 60_000);
 
     async function withClient(body: (client: S3ReplicaClient, path: string) => Promise<void>): Promise<void> {
       const path = `place ${places++}/ü+%`;
