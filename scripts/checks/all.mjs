@@ -1,6 +1,7 @@
 import { checkConsumer } from "./consumer.mjs";
 import { checkImports } from "./imports.mjs";
 import { checkLinks } from "./links.mjs";
+import { checkOptions } from "./options.mjs";
 import { checkProof } from "./proof.mjs";
 import { checkScope } from "./scope.mjs";
 import { checkTarballs } from "./tarballs.mjs";
@@ -19,6 +20,7 @@ export const GATES = [
   { name: "unused", run: checkUnused },
   { name: "scope", run: checkScope },
   { name: "links", run: checkLinks },
+  { name: "options", run: checkOptions },
   { name: "proof", run: checkProof },
   { name: "kernel", run: checkKernel },
   { name: "changesets", run: checkChangesets },

@@ -22,6 +22,7 @@ import { conflict, exists, writeFileAtomically } from "./write-file.js";
 /** Temporary files older than this belong to nobody who still writes them. */
 const STALE_TEMP_MS = 60 * 60 * 1000;
 
+/** Options of a `FileReplicaClient`. */
 export interface FileReplicaClientOptions {
   /** Directory that holds the replica; created by the first write. Relative paths are resolved now. */
   readonly path: string;

@@ -50,6 +50,7 @@ export interface KnownGap {
 export interface ConformanceOptions {
   /** Shown above the cases, such as `"s3 (minio)"`. */
   readonly name: string;
+  /** The test runner's functions. */
   readonly runner: TestRunner;
   /**
    * Makes a new client for a place: constructs it, as `fromURL` does, without I/O. One place twice is one destination, and two places share
@@ -58,9 +59,11 @@ export interface ConformanceOptions {
   readonly create: (place: string) => ReplicaClient;
   /** What `create`'s clients declare once they are initialised. */
   readonly capabilities: ReplicaClientCapabilities;
+  /** What the suite needs of the service beside its clients. */
   readonly facilities: Facilities;
+  /** Cases that the service is known not to pass. Default: none. */
   readonly knownGaps?: readonly KnownGap[] | undefined;
-  /** Longest that one case may take, in milliseconds; the runner's own limit must not be shorter. Default 60,000. */
+  /** Longest that one case may take in ms, 1 or more; the runner's own limit must not be shorter. Default 60,000. */
   readonly timeoutMs?: number | undefined;
 }
 

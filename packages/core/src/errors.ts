@@ -34,10 +34,11 @@ export type LSErrorCode =
   | "LS_HEARTBEAT_FAILED"
   | "LS_INTERNAL";
 
+/** What an `LSError` carries beside code, message and cause. */
 export interface LSErrorOptions extends ErrorOptions {
   /** Whether the same call may succeed later without anyone changing anything. Default false. */
   readonly retryable?: boolean;
-  /** Facts that belong to the code, such as `path`, `level`, `minTXID`. Never a secret. */
+  /** Facts that belong to the code, such as `path`, `level`, `minTXID`. Never a secret. Default: none. */
   readonly details?: Readonly<Record<string, unknown>>;
 }
 

@@ -3,7 +3,7 @@ import type { TXID } from "@ls/ltx";
 
 /** Options that every call to storage takes. */
 export interface CallOptions {
-  /** Cancels the call: the promise or iteration rejects with `signal.reason`, untouched, and cleanup still runs. */
+  /** Cancels the call: the promise or iteration rejects with `signal.reason`, untouched, and cleanup still runs. Default: none. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -43,10 +43,13 @@ export interface FileOwner {
   readonly gid: number;
 }
 
+/** Options of `ReplicaClient.init()`. */
 export interface InitOptions extends CallOptions {
+  /** Whose files the source database's are. Default: those of the process. */
   readonly owner?: FileOwner | undefined;
 }
 
+/** Options of `ReplicaClient.ltxFiles()`. */
 export interface ListOptions extends CallOptions {
   /** Skip files whose `minTXID` is lower. Default `0n`: all. */
   readonly seek?: TXID | undefined;
@@ -54,19 +57,21 @@ export interface ListOptions extends CallOptions {
   readonly accurateTimestamps?: boolean | undefined;
 }
 
+/** Options of `ReplicaClient.openLTXFile()`. */
 export interface OpenOptions extends CallOptions {
-  /** First byte wanted. Default 0. */
+  /** First byte wanted, 0 or more. Default 0. */
   readonly offset?: number | undefined;
-  /** At most this many bytes; `undefined` or 0 = to the end. */
+  /** At most this many bytes, 0 or more. Default 0: to the end. */
   readonly size?: number | undefined;
   /** The caller is done with a chunk when it asks for the next one, so its memory may be handed out again. A hint. Default false: chunks are the caller's. */
   readonly reuseChunks?: boolean | undefined;
 }
 
+/** Options of `ReplicaClient.writeLTXFile()`. */
 export interface WriteOptions extends CallOptions {
   /** Fail with `LS_CONFLICT` when the file exists already. Default false: overwrite. */
   readonly createOnly?: boolean | undefined;
-  /** Expected size in bytes where known; a hint only. */
+  /** Expected size in bytes, 0 or more; a hint only. Default: not known. */
   readonly sizeHint?: number | undefined;
 }
 

@@ -9,12 +9,13 @@ import { MergeInput } from "./merge-input.js";
 import { PageQueue } from "./page-queue.js";
 import { PageSequence } from "./page-sequence.js";
 
+/** Options of `mergeLTX()`. */
 export interface LTXMergeOptions {
-  /** Time of the merged file, in milliseconds since the Unix epoch. Default: that of the newest input. */
+  /** Time of the merged file in milliseconds since the Unix epoch, 0 to 2^53 - 1. Default: that of the newest input. */
   readonly timestampMs?: number | undefined;
   /** The chunks may be overwritten when the next one is asked for: faster, for who writes each away at once. Default false: they are the caller's own. */
   readonly reuseChunks?: boolean | undefined;
-  /** An AbortSignal: stops the merge between two chunks; its reason is thrown. */
+  /** An AbortSignal: stops the merge between two chunks; its reason is thrown. Default: none. */
   readonly signal?: { throwIfAborted(): void } | undefined;
 }
 

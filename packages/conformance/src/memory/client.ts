@@ -23,6 +23,7 @@ const CHUNK_BYTES = 16 * 1024;
 /** Keys per page of a listing, as the object stores have it. */
 const PAGE_KEYS = 1000;
 
+/** Options of a `MemoryReplicaClient`. */
 export interface MemoryReplicaClientOptions {
   /** Where the files lie. Default: a storage of this client's own. */
   readonly storage?: MemoryStorage | undefined;

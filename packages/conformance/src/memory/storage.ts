@@ -13,8 +13,9 @@ export interface MemoryObject {
   readonly storedAt: Date;
 }
 
+/** Options of a `MemoryStorage`. */
 export interface MemoryStorageOptions {
-  /** Called before each request; what it throws is the request's failure. */
+  /** Called before each request; what it throws is the request's failure. Default: nobody. */
   readonly onRequest?: ((request: MemoryRequest) => void) | undefined;
 }
 

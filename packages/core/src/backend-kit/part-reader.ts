@@ -3,11 +3,13 @@ import { nextChunk } from "./next-chunk.js";
 /** Where a buffer of unknown length starts: most files are far smaller than a part. */
 const FIRST_BYTES = 64 * 1024;
 
+/** Options of a `PartReader`. */
 export interface PartReaderOptions {
-  /** Bytes of each part but the last. */
+  /** Bytes of each part but the last, 1 or more. */
   readonly partBytes: number;
-  /** Expected bytes of all, where known: a small file then gets a buffer of its size at once. */
+  /** Expected bytes of all, 0 or more: a small file then gets a buffer of its size at once. Default: not known. */
   readonly sizeHint?: number | undefined;
+  /** Ends the reading. Default: none. */
   readonly signal?: AbortSignal | undefined;
 }
 

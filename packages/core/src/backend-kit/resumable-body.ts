@@ -15,13 +15,15 @@ export interface OpenedBody {
   release(): void;
 }
 
+/** Which bytes of a body. */
 export interface BodyRange {
-  /** First byte wanted. */
+  /** First byte wanted, 0 or more. */
   readonly offset: number;
-  /** Bytes wanted at most; `undefined` = to the end. */
+  /** Bytes wanted at most, 1 or more; `undefined` = to the end. */
   readonly size: number | undefined;
 }
 
+/** Options of `resumableBody()`: a range, how to ask for it, and when to give up. */
 export interface ResumableBodyOptions extends BodyRange, StallLimits {
   /**
    * Asks the service for a range. `undefined` = there is nothing at or beyond that offset. Failures are {@link LSError}s; those that are retryable
@@ -30,7 +32,9 @@ export interface ResumableBodyOptions extends BodyRange, StallLimits {
   readonly open: (range: BodyRange, signal: AbortSignal) => Promise<OpenedBody | undefined>;
   /** Turns what reading from `chunks` threw into an {@link LSError}. */
   readonly failure: (error: unknown) => unknown;
+  /** Ends the reading. Default: none. */
   readonly signal?: AbortSignal | undefined;
+  /** How often it may fail without getting on. Default: that of `RetryLimits`. */
   readonly retry?: RetryLimits | undefined;
 }
 

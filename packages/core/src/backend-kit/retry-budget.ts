@@ -2,11 +2,11 @@ import { isLSError } from "../errors.js";
 
 /** How often one piece of work may fail, and how long to wait in between. */
 export interface RetryLimits {
-  /** Failures in a row that are waited out; the next one is given up on. Default 5. */
+  /** Failures in a row that are waited out; the next one is given up on, 0 or more. Default 5. */
   readonly maxFailures?: number | undefined;
-  /** First wait in ms, doubled each time, less up to half of it by chance. Default 250. */
+  /** First wait in ms, 0 or more; doubled each time, less up to half of it by chance. Default 250. */
   readonly firstWaitMs?: number | undefined;
-  /** Longest wait in ms, also where a service asks for a longer one. Default 8000. */
+  /** Longest wait in ms, 0 or more; also where a service asks for a longer one. Default 8000. */
   readonly maxWaitMs?: number | undefined;
 }
 

@@ -5,10 +5,11 @@ const IDLE_MS = 60_000;
 /** So much progress starts a deadline anew. */
 const DEADLINE_BYTES = 1024 * 1024;
 
+/** When a request counts as stalled. */
 export interface StallLimits {
-  /** Longest time without any movement, ms. Default 60 000. */
+  /** Longest time without any movement in ms, 1 or more. Default 60,000. */
   readonly idleMs?: number | undefined;
-  /** Longest time for all of it, or for the next MiB of it where bytes are reported, ms. Catches what trickles. Default: none. */
+  /** Longest time in ms, 1 or more, for all of it, or for the next MiB of it where bytes are reported. Catches what trickles. Default: none. */
   readonly deadlineMs?: number | undefined;
 }
 

@@ -4,9 +4,9 @@ import { checkIntervalMs, rejectUnknownOptions } from "../options.js";
 
 /** One compaction level: how often the files of the level below are merged into it. */
 export interface CompactionLevel {
-  /** 0 to 8. Level 0 holds the raw files; it may be listed, and has no interval. */
+  /** Number of the level, 0 to 8. Level 0 holds the raw files; it may be listed, and has no interval. */
   readonly level: number;
-  /** Length of the level's windows in ms, 10 to one week; a window's files are merged when it has ended. */
+  /** Length of the level's windows, 10 ms to one week; a window's files are merged when it has ended. Default: none, which only level 0 may have. */
   readonly intervalMs?: number | undefined;
 }
 

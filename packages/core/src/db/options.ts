@@ -28,9 +28,9 @@ export interface DBOptions {
   readonly host?: "worker" | "inline" | undefined;
   /** Directory for staged files, lock and page table. Default `.<name>-litestream` beside the database. */
   readonly metaPath?: string | undefined;
-  /** How often the database is looked at when no change notification arrives. Default 1000; 0 = rely on notifications, but for one look a minute. */
+  /** How often the database is looked at when no change notification arrives: 0, or 10 ms to one week. Default 1000; 0 = rely on notifications, but for one look a minute. */
   readonly monitorIntervalMs?: number | undefined;
-  /** How often the WAL is folded into the database when it is small. Default 60,000; 0 = only by size. */
+  /** How often the WAL is folded into the database when it is small: 0, or 10 ms to one week. Default 60,000; 0 = only by size. */
   readonly checkpointIntervalMs?: number | undefined;
   /** WAL pages above which it is folded as soon as possible, 1 to 2^31 - 1. Default 1000. */
   readonly minCheckpointPages?: number | undefined;
@@ -42,20 +42,20 @@ export interface DBOptions {
   readonly maxStagedBytes?: number | undefined;
   /**
    * How long a database of at most 64 MiB has to be idle, with everything at the destination, before it is let go of: it then holds no
-   * descriptor, lock or timer until something happens to its files. When more than 16 databases are awake in a process this comes earlier. Default 60,000; 0 = never.
+   * descriptor, lock or timer until something happens to its files. When more than 16 databases are awake in a process this comes earlier: 0, or 10 ms to one week. Default 60,000; 0 = never.
    */
   readonly restAfterMs?: number | undefined;
   /**
    * What to do when the destination is ahead of a local position: stop with `LS_DESTINATION_AHEAD`, or go on above it. Default `"error"`.
    */
   readonly onDestinationAhead?: "error" | "continue" | undefined;
-  /** Receives every event. What it throws is logged and ignored. */
+  /** Receives every event. What it throws is logged and ignored. Default: nobody, or the Store's. */
   readonly onEvent?: ((event: DBEvent) => void) | undefined;
-  /** Default: silent. */
+  /** Gets what happens as text. Default: silent. */
   readonly logger?: Logger | undefined;
   /** Where the worker's file is, for bundled applications. Default: beside this package's own files. */
   readonly workerURL?: string | URL | undefined;
-  /** Longest flush during `close()`. Default 30,000; 0 = release without flushing. */
+  /** Longest flush during `close()`: 0, or 10 ms to one week. Default 30,000; 0 = release without flushing. */
   readonly shutdownTimeoutMs?: number | undefined;
 }
 

@@ -5,9 +5,10 @@ import type { ReplicaClient } from "../replica-client.js";
 import type { OpenForCheck } from "../restore/integrity.js";
 import { type RestoreFileResult, type RestoreOptions, restoreFile } from "../restore/restore.js";
 
+/** Options of a `Replica`. */
 export interface ReplicaOptions {
   /**
-   * Longest time from a commit to the cut that holds it, in ms: 0, or 10 to one week. Default 1000. 0 = cut as soon as the previous
+   * Longest time from a commit to the cut that holds it, in ms: 0, or 10 ms to one week. Default 1000. 0 = cut as soon as the previous
    * upload is acknowledged.
    */
   readonly syncIntervalMs?: number | undefined;

@@ -19,11 +19,11 @@ export interface RestoreProgress {
 
 /** Which state, and how. With neither `txid` nor `timestamp`: the newest. */
 export interface RestoreToOptions extends CallOptions {
-  /** Exactly this TXID. */
+  /** Exactly this TXID. Default: the newest. */
   readonly txid?: TXID | undefined;
   /**
    * The newest restorable state at or before this moment. Later than the newest gives the newest; the result's `timestamp` says what was given.
-   * Whether states are missing between it and this moment is checked: then it is an error.
+   * Whether states are missing between it and this moment is checked: then it is an error. Default: the newest.
    */
   readonly timestamp?: Date | undefined;
   /**
@@ -31,7 +31,7 @@ export interface RestoreToOptions extends CallOptions {
    * small ones (up to 128 KiB).
    */
   readonly parallelism?: number | undefined;
-  /** Called while files are read. Its exceptions end the restore. */
+  /** Called while files are read. Its exceptions end the restore. Default: nobody. */
   readonly onProgress?: ((progress: RestoreProgress) => void) | undefined;
 }
 

@@ -6,12 +6,13 @@ import { checkedDriver, checkIntegrity, type IntegrityCheck, type OpenForCheck }
 import { RESTORE_TO_OPTIONS, type RestoreResult, type RestoreToOptions } from "./restore-options.js";
 import { restoreTo } from "./restore-to.js";
 
+/** Options of `restore()`. */
 export interface RestoreOptions extends RestoreToOptions {
   /** Where the database goes. Must not exist, or be empty; missing directories are created. Relative paths are resolved now. */
   readonly outputPath: string;
   /** Whether SQLite looks the database over before it gets its name. Default `"none"`: every file's checksum is verified in any case. */
   readonly integrityCheck?: IntegrityCheck | undefined;
-  /** `Database` of better-sqlite3, or `DatabaseSync` of node:sqlite; needed for an integrity check. */
+  /** `Database` of better-sqlite3, or `DatabaseSync` of node:sqlite; needed for an integrity check. Default: none, or that of the replica's `DB`. */
   readonly driver?: unknown;
 }
 

@@ -10,17 +10,17 @@ import { type HeartbeatURL, heartbeatURLOf } from "./heartbeat-url.js";
 export interface StoreOptions {
   /** Levels that files are merged into. Default: level 1 every 30 s, 2 every 5 min, 3 every hour. `[{ level: 0 }]` = nothing is compacted. */
   readonly levels?: readonly CompactionLevel[] | undefined;
-  /** How old the newest snapshot may get before the next one, if anything changed: 10 ms to ten years. Default 24 h; 0 = no snapshots. */
+  /** How old the newest snapshot may get before the next one, if anything changed: 0, or 10 ms to ten years. Default 24 h; 0 = no snapshots. */
   readonly snapshotIntervalMs?: number | undefined;
   /**
-   * How long snapshots, and with them the points in time above them, are kept: 10 ms to ten years. Default 24 h; 0 = for ever. The newest
+   * How long snapshots, and with them the points in time above them, are kept: 0, or 10 ms to ten years. Default 24 h; 0 = for ever. The newest
    * snapshot is never deleted.
    */
   readonly snapshotRetentionMs?: number | undefined;
-  /** How long level-0 files are kept once level 1 holds them: 10 ms to ten years. Default 5 min; 0 = for ever. */
+  /** How long level-0 files are kept once level 1 holds them: 0, or 10 ms to ten years. Default 5 min; 0 = for ever. */
   readonly l0RetentionMs?: number | undefined;
   /**
-   * How often the levels of each destination are listed and verified: 10 ms to ten years. Default 0 = only by `verify()`. What somebody else deletes
+   * How often the levels of each destination are listed and verified: 0, or 10 ms to ten years. Default 0 = only by `verify()`. What somebody else deletes
    * is noticed by that alone; where the newest state cannot be restored any more, a new snapshot is taken. Where a lifecycle rule of the service
    * deletes by age, it belongs well below that age: of an idle database nothing new is stored.
    */
@@ -29,16 +29,16 @@ export interface StoreOptions {
   readonly parallelism?: number | undefined;
   /**
    * A URL that is asked for (GET) at regular intervals while every database is healthy: everything that is older than the interval is at its
-   * destination. For services that raise an alarm when they hear nothing. `http://` or `https://`; it is never logged.
+   * destination. For services that raise an alarm when they hear nothing. `http://` or `https://`; it is never logged. Default: none.
    */
   readonly heartbeatURL?: string | URL | undefined;
-  /** From one heartbeat to the next: 10 ms to one week. Default 5 min; 0 = none. */
+  /** From one heartbeat to the next: 0, or 10 ms to one week. Default 5 min; 0 = none. */
   readonly heartbeatIntervalMs?: number | undefined;
-  /** Longest flush during `close()`. Default 30,000; 0 = release without flushing. Also for databases that set none of their own. */
+  /** Longest flush during `close()`: 0, or 10 ms to one week. Default 30,000; 0 = release without flushing. Also for databases that set none of their own. */
   readonly shutdownTimeoutMs?: number | undefined;
-  /** Receives the events of keeping, and of the databases that have no observer of their own. What it throws is logged and ignored. */
+  /** Receives the events of keeping, and of the databases that have no observer of their own. What it throws is logged and ignored. Default: nobody. */
   readonly onEvent?: ((event: StoreEvent) => void) | undefined;
-  /** Default: silent. Also for databases that have none of their own. */
+  /** Gets what happens as text. Default: silent. Also for databases that have none of their own. */
   readonly logger?: Logger | undefined;
 }
 

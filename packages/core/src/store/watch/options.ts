@@ -23,11 +23,11 @@ export interface WatchDirectoryOptions {
   /** Whether directories below the root are watched too. Default false. */
   readonly recursive?: boolean | undefined;
   /**
-   * Longest time until a change is seen where the system does not tell of it: 10 ms to one week. Default 1000. It grows where looking takes long, so
+   * Longest time until a change is seen where the system does not tell of it: 0, or 10 ms to one week. Default 1000. It grows where looking takes long, so
    * that it takes 1 % of the time at most. 0 = only what the system tells of.
    */
   readonly intervalMs?: number | undefined;
-  /** Options of each `DB`. */
+  /** Options of each `DB`. Default: none. */
   readonly databaseOptions?: Omit<DBOptions, "replica" | "metaPath"> | undefined;
 }
 
