@@ -260,6 +260,11 @@ describe(`keeping (seed ${seed})`, () => {
     await kept.memory.deleteLTXFiles([{ level: 1, minTXID: 2n, maxTXID: 10n }]);
     await kept.pass(HOUR);
     expect(kept.of("verified")[1]?.issues).toMatchObject([{ type: "not-restorable", txid: 10n }]);
-    expect(await kept.keeper.verify(new AbortController().signal)).toMatchObject([{ type: "not-restorable" }]);
+    const { signal } = new AbortController();
+    expect(await kept.keeper.verify(signal)).toMatchObject([{ type: "not-restorable" }]);
+    // Nobody replicates any more: it is told all the same, and nothing is done.
+    await kept.keeper.stop();
+    expect(await kept.keeper.verify(signal)).toMatchObject([{ type: "not-restorable" }]);
+    expect(kept.keeper.status().levels).toBeUndefined();
   });
 });

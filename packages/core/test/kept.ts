@@ -152,7 +152,7 @@ export class Kept {
   async settle(): Promise<void> {
     for (let turns = 0; turns === 0 || this.keeper.status().doing !== undefined; turns++) {
       await new Promise((resolve) => setImmediate(resolve));
-      if (turns === 10_000)
+      if (turns === 100_000)
         throw new Error(`work without end: ${JSON.stringify(this.events.slice(-3), (_, value) => (typeof value === "bigint" ? String(value) : value))}`);
     }
     await new Promise((resolve) => setImmediate(resolve));

@@ -132,7 +132,7 @@ export class Keeper implements DestinationObserver, Due {
     const { files } = await listReplica(this.#options.client, { accurateTimestamps: false, inOrder: true, patient: false, signal });
     const issues = verifyLevels(files, known);
     this.#options.events.emit({ type: "verified", issues });
-    if (issues.some(({ type }) => type === "not-restorable") && this.#memory !== undefined) {
+    if (issues.some(({ type }) => type === "not-restorable") && this.#inventory !== undefined && this.#memory !== undefined) {
       this.#take(files);
       this.#memory.wantsSnapshot = true;
       this.due();
