@@ -38,16 +38,18 @@ export function missingPeers() {
   ];
   const missing = peers.filter(({ name, folder }) => !isThere(name, folder)).map(({ what }) => ({ what, command: "node scripts/peers.mjs" }));
   if (!onPath("sqlite3")) missing.push({ what: "the sqlite3 command line shell", command: "apt-get install -y sqlite3" });
+  if (!isThere("redis-server")) missing.push({ what: "the server redis-server", command: "apt-get install -y redis-server" });
   return missing;
 }
 
 /**
  * @param {string} name
- * @param {string} folder
+ * @param {string} [folder] where `scripts/peers.mjs` puts it
  */
 function isThere(name, folder) {
-  const named = process.env[`LS_${name.toUpperCase()}`];
-  return named === undefined ? existsSync(join(folder, program(name))) || onPath(name) : existsSync(named);
+  const named = process.env[`LS_${name.toUpperCase().replaceAll("-", "_")}`];
+  if (named !== undefined) return existsSync(named);
+  return (folder !== undefined && existsSync(join(folder, program(name)))) || onPath(name);
 }
 
 /** @param {string} name */

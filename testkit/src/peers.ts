@@ -62,19 +62,26 @@ function versionOf(binary: string): string | undefined {
 }
 
 /** Storage servers of others, by the name of their program. */
-export type ServerName = "versitygw" | "weed" | "rclone";
+export type ServerName = "versitygw" | "weed" | "rclone" | "redis-server";
 
-/** Where `scripts/peers.mjs` puts each, below `.peers`. */
-const SERVER_FOLDERS: Readonly<Record<ServerName, readonly string[]>> = { versitygw: ["bin"], weed: ["venv", "bin"], rclone: ["venv", "bin"] };
+/** Where `scripts/peers.mjs` puts each, below `.peers`; `undefined` for one that comes from the system's own packages. */
+const SERVER_FOLDERS: Readonly<Record<ServerName, readonly string[] | undefined>> = {
+  versitygw: ["bin"],
+  weed: ["venv", "bin"],
+  rclone: ["venv", "bin"],
+  "redis-server": undefined,
+};
 
 /** A server's binary: `LS_<NAME>`, then the repository's `.peers`, then `PATH`. */
 function findServer(name: ServerName): string | undefined {
-  const named = process.env[`LS_${name.toUpperCase()}`];
+  const variable = `LS_${name.toUpperCase().replaceAll("-", "_")}`;
+  const named = process.env[variable];
   if (named !== undefined && named !== "") {
-    if (!existsSync(named)) throw new Error(`LS_${name.toUpperCase()}=${named} does not exist`);
+    if (!existsSync(named)) throw new Error(`${variable}=${named} does not exist`);
     return named;
   }
-  const folders = [join(REPOSITORY, ".peers", ...SERVER_FOLDERS[name]), ...(process.env.PATH ?? "").split(delimiter)];
+  const ours = SERVER_FOLDERS[name];
+  const folders = [...(ours === undefined ? [] : [join(REPOSITORY, ".peers", ...ours)]), ...(process.env.PATH ?? "").split(delimiter)];
   return folders
     .filter((folder) => folder !== "")
     .map((folder) => join(folder, name))
@@ -84,6 +91,7 @@ function findServer(name: ServerName): string | undefined {
 /** {@link findServer}, or `undefined` after a loud skip (an error under CI). */
 export function serverOrSkip(name: ServerName): string | undefined {
   const binary = findServer(name);
-  if (binary === undefined) skipLoudly(`the server ${name}`, PEERS_COMMAND);
+  const command = SERVER_FOLDERS[name] === undefined ? `apt-get install -y ${name}` : PEERS_COMMAND;
+  if (binary === undefined) skipLoudly(`the server ${name}`, command);
   return binary;
 }

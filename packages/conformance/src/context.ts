@@ -47,8 +47,8 @@ export class CaseContext {
   }
 
   /** Requests so far. */
-  requests(): number {
-    return this.#facility("requests")();
+  async requests(): Promise<number> {
+    return await this.#facility("requests")();
   }
 
   secrets(): readonly string[] {

@@ -31,7 +31,7 @@ export interface Facilities {
   /** Makes one stored file such that it cannot be deleted, until the function it gives is called. */
   readonly undeletable: ((place: string, ref: LTXFileRef) => Promise<() => Promise<void>>) | Impossible;
   /** Requests that the service has got so far. */
-  readonly requests: (() => number) | Impossible;
+  readonly requests: (() => number | Promise<number>) | Impossible;
   /** Every secret that a client was given: passwords, keys, tokens. */
   readonly secrets: (() => readonly string[]) | Impossible;
 }

@@ -151,9 +151,9 @@ export const LIST_CASES: readonly ConformanceCase[] = [
       await writeAll(client, MANY);
       await write(client, ref(1n, 1));
       const cost = async (level: number, seek: bigint): Promise<number> => {
-        const before = context.requests();
+        const before = await context.requests();
         assert.equal((await listed(client, level, { seek })).length, 1);
-        return context.requests() - before;
+        return (await context.requests()) - before;
       };
       const alone = await cost(1, 1n);
       assert.ok((await cost(0, MANY.at(-1)?.minTXID ?? 0n)) <= alone, "the last of many files costs as many requests as the only one of a level");

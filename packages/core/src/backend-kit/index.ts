@@ -23,3 +23,4 @@ export { type BodyRange, type OpenedBody, type ResumableBodyOptions, resumableBo
 export { RetryBudget, type RetryLimits, retrying } from "./retry-budget.js";
 export { type StallLimits, StallWatch } from "./stall-watch.js";
 export { formatTimestamp, parseTimestamp, TIMESTAMP_METADATA_KEY } from "./timestamp-text.js";
+export { unlessAborted } from "./unless-aborted.js";

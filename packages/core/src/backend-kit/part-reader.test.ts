@@ -77,3 +77,27 @@ test("what the source throws comes through; close ends the source", async () => 
   expect(ended).toBe(true);
   await expect(new PartReader(source(), { partBytes: 100 }).next()).rejects.toBe(cause);
 });
+
+test("iterated: every part once, in one memory, and leaving the loop ends the source", async () => {
+  const content = Uint8Array.from({ length: 10_500 }, (_, i) => i);
+  const parts: number[][] = [];
+  const buffers = new Set<ArrayBuffer>();
+  for await (const { bytes } of new PartReader(reusing(content, 333), { partBytes: 1000, sizeHint: 1000 })) {
+    parts.push([...bytes]);
+    buffers.add(bytes.buffer);
+  }
+  expect(parts.flat()).toEqual([...content]);
+  expect(parts.map((one) => one.length)).toEqual([...Array.from({ length: 10 }, () => 1000), 500]);
+  expect(buffers.size).toBe(1);
+
+  let ended = false;
+  async function* source(): AsyncGenerator<Uint8Array> {
+    try {
+      yield content;
+    } finally {
+      ended = true;
+    }
+  }
+  for await (const _ of new PartReader(source(), { partBytes: 10 })) break;
+  expect(ended).toBe(true);
+});

@@ -23,8 +23,11 @@ export interface Part {
 /**
  * Cuts a source into parts of one size, as multipart uploads need them. Memory is one part for each that was not released yet. Whether a part is
  * the last is known with it, so that a small file can go up in one request.
+ *
+ * Who sends one part after the other iterates (`for await`): a part is then valid until the next is asked for, and leaving the loop ends the source.
+ * Who sends several at a time calls {@link PartReader.next}, {@link PartReader.release} and {@link PartReader.close}.
  */
-export class PartReader {
+export class PartReader implements AsyncIterable<Part> {
   readonly #source: AsyncIterator<Uint8Array>;
   readonly #options: PartReaderOptions;
   readonly #idle: Uint8Array<ArrayBuffer>[] = [];
@@ -53,6 +56,19 @@ export class PartReader {
       buffer.set(fitting, length);
       length += fitting.length;
       this.#rest = fitting.length < this.#rest.length ? this.#rest.subarray(fitting.length) : undefined;
+    }
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Part, void, undefined> {
+    try {
+      for (let isLast = false; !isLast; ) {
+        const part = await this.next();
+        isLast = part.isLast;
+        yield part;
+        this.release(part);
+      }
+    } finally {
+      this.close();
     }
   }
 

@@ -1,5 +1,6 @@
 import { setMaxListeners } from "node:events";
 import type { TXID } from "@ls/ltx";
+import { unlessAborted } from "../backend-kit/unless-aborted.js";
 import { LSError } from "../errors.js";
 import { Meter } from "../metrics/meter.js";
 import type { DBMetrics } from "../metrics/metrics.js";
@@ -16,7 +17,6 @@ import { Session } from "./session.js";
 import { SharedCall } from "./shared-call.js";
 import type { SnapshotResult } from "./snapshot.js";
 import { closedStatus, type DBStatus, type SyncStatus } from "./status.js";
-import { unlessAborted } from "./unless-aborted.js";
 
 /** What a checkpoint left. */
 export interface CheckpointResult {

@@ -1,5 +1,6 @@
 import { setMaxListeners } from "node:events";
 import type { TXID } from "@ls/ltx";
+import { unlessAborted } from "../backend-kit/unless-aborted.js";
 import { Limit } from "../compaction/limit.js";
 import { isLSError, LSError, type LSErrorCode } from "../errors.js";
 import { L0_LEVEL } from "../levels.js";
@@ -16,7 +17,6 @@ import type { ResolvedDBOptions } from "./options.js";
 import type { EngineEvent, EngineHost, StagedFile } from "./protocol.js";
 import { type SnapshotResult, storeSnapshot } from "./snapshot.js";
 import { type Attachment, type DBStatus, phaseOf, type SyncStatus } from "./status.js";
-import { unlessAborted } from "./unless-aborted.js";
 
 /** Longest wait, when closing, for the engine to say whether something is uncut. */
 const PROBE_MS = 1000;

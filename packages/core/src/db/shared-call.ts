@@ -1,5 +1,5 @@
 import { setMaxListeners } from "node:events";
-import { unlessAborted } from "./unless-aborted.js";
+import { unlessAborted } from "../backend-kit/unless-aborted.js";
 
 /** Work that several callers wait for: whoever gives up is rejected alone, and only when all have given up the work itself is aborted. */
 export class SharedCall<T> {

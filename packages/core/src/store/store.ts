@@ -1,4 +1,5 @@
 import { setMaxListeners } from "node:events";
+import { unlessAborted } from "../backend-kit/unless-aborted.js";
 import { Limit } from "../compaction/limit.js";
 import type { LevelIssue } from "../compaction/verify.js";
 import { atMost } from "../db/at-most.js";
@@ -6,7 +7,6 @@ import type { DB } from "../db/db.js";
 import { DestinationClaims } from "../db/destination-claims.js";
 import { EventSink } from "../db/events.js";
 import { DB_BRAND } from "../db/membership.js";
-import { unlessAborted } from "../db/unless-aborted.js";
 import { isLSError, LSError } from "../errors.js";
 import type { StoreMetrics } from "../metrics/metrics.js";
 import type { CallOptions } from "../replica-client.js";

@@ -1,0 +1,3 @@
+import { defineConfig } from "tsup";
+
+export default defineConfig({ entry: ["src/index.ts", "src/client.ts"], format: ["esm"], target: "node20", dts: true, clean: true });
