@@ -9,6 +9,7 @@ export default defineConfig({
     latency: "src/latency.ts",
     many: "src/many.ts",
     keep: "src/keep.ts",
+    far: "src/far.ts",
     "programs/codec": "src/programs/codec.ts",
     "programs/replicate-once": "src/programs/replicate-once.ts",
     "programs/restore-once": "src/programs/restore-once.ts",

@@ -53,7 +53,7 @@ describe("precedence", () => {
     expect(settings({})).toMatchObject({ contentMD5: true, signPayload: true, concurrency: 5, partSizeBytes: 5 * 1024 * 1024 });
   });
 
-  test("credentials: options, then upstream's names where the SDK's are not set", () => {
+  test("[J14] credentials: options, then upstream's names where the SDK's are not set", () => {
     const litestream = { LITESTREAM_ACCESS_KEY_ID: "LK", LITESTREAM_SECRET_ACCESS_KEY: "LS" };
     expect(settings({}, litestream).credentials).toEqual({ accessKeyId: "LK", secretAccessKey: "LS" });
     expect(settings({ accessKeyId: "A", secretAccessKey: "S/+ %" }, litestream).credentials).toEqual({

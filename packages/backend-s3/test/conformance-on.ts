@@ -1,5 +1,6 @@
 import { PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { type Facilities, type KnownGap, testReplicaClient } from "@ls/conformance";
+import { formatLTXFilename } from "@ls/ltx";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { FaultProxy, type S3Server } from "../../../testkit/src/servers/index.js";
 import { S3ReplicaClient } from "../src/client.js";
@@ -26,10 +27,19 @@ function suite(service: Service, binary: string): void {
   let server: S3Server;
   let proxy: FaultProxy;
   let plain: S3Client;
+  /** Paths of objects that nobody may delete. */
+  const locked = new Set<string>();
 
   beforeAll(async () => {
     server = await service.start(binary);
     proxy = await FaultProxy.start(server);
+    // These servers know no lock without versions. So that the others of a bulk delete really go, there is none while something is locked.
+    proxy.arm({ fault: { kind: "answer", status: 501 }, on: ({ operation }) => operation === "delete-many" && locked.size > 0 });
+    const denial = "<Error><Code>AccessDenied</Code></Error>";
+    proxy.arm({
+      fault: { kind: "answer", status: 403, body: denial },
+      on: ({ operation, target }) => operation === "delete" && locked.has(decodeURIComponent(target.split("?", 1)[0] ?? "")),
+    });
     const { region, accessKeyId, secretAccessKey } = server;
     plain = new S3Client({ endpoint: server.endpoint, region, forcePathStyle: true, credentials: { accessKeyId, secretAccessKey } });
   }, 60_000);
@@ -65,7 +75,11 @@ function suite(service: Service, binary: string): void {
         return { client: client(path, { endpoint: own.endpoint }), end: async () => own.clear() };
       },
       denied,
-      undeletable: { impossible: "these servers know no object lock without versions" },
+      undeletable: async (path, { level, minTXID, maxTXID }) => {
+        const object = `/${server.bucket}/${path}/${level.toString(16).padStart(4, "0")}/${formatLTXFilename(minTXID, maxTXID)}`;
+        locked.add(object);
+        return async () => void locked.delete(object);
+      },
       requests: () => proxy.total,
       secrets: () => [server.secretAccessKey],
     },

@@ -1,5 +1,8 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { isLSError, type LTXFileRef, type OpenOptions } from "@ls/core/backend-kit";
 import { restoreTo } from "@ls/core/restore";
+import { formatLTXFilename } from "@ls/ltx";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { ClientWrapper } from "../../../testkit/src/client-wrapper.js";
 import { LTXHistory } from "../../../testkit/src/ltx-history.js";
@@ -147,7 +150,7 @@ describe.skipIf(binary === undefined)("faults on the way", () => {
     expect(proxy.counts.get("part")).toBe(6);
   });
 
-  test("[I22] an answer of success without an ETag, and one that is no XML, are no success", async () => {
+  test("[I14, I22] an answer of success without an ETag, and one that is no XML, are no success", async () => {
     proxy.arm({ fault: { kind: "answer", status: 200, body: "<html>log in</html>" } });
     expect(isLSError(await failure(client.writeLTXFile(ref(1n), inChunks(await ltx(1n)))), "LS_STORAGE_UNAVAILABLE")).toBe(true);
     proxy.clear();
@@ -160,16 +163,45 @@ describe.skipIf(binary === undefined)("faults on the way", () => {
 
   test("[E6, E8] failures inside a bulk delete's answer surface, file by file", async () => {
     for (const txid of [1n, 2n]) await client.writeLTXFile(ref(txid), inChunks(await ltx(txid)));
-    const body = `<DeleteResult><Error><Key>faults/x</Key><Code>AccessDenied</Code><Message>no</Message></Error><Error><Key>faults/y</Key><Code>InternalError</Code></Error><Error><Key>faults/z</Key><Code>NoSuchKey</Code></Error></DeleteResult>`;
+    const key = (txid: number): string => `faults/${places - 1}/0000/${formatLTXFilename(BigInt(txid), BigInt(txid))}`;
+    const body = `<DeleteResult><Error><Key>${key(1)}</Key><Code>AccessDenied</Code><Message>no</Message></Error><Error><Key>${key(2)}</Key><Code>InternalError</Code></Error><Error><Key>${key(3)}</Key><Code>NoSuchKey</Code></Error><Deleted><Key>${key(4)}</Key></Deleted></DeleteResult>`;
     proxy.arm({ fault: { kind: "answer", status: 200, body }, on: "delete-many", times: 1 });
-    const error = await failure(client.deleteLTXFiles([ref(1n), ref(2n)]));
+    const error = await failure(client.deleteLTXFiles([ref(1n), ref(2n), ref(3n), ref(4n)]));
     expect(error).toBeInstanceOf(AggregateError);
     // `as`: the line above has looked.
     const { errors } = error as AggregateError;
-    expect(errors.map((one) => isLSError(one) && [one.code, one.retryable])).toEqual([
-      ["LS_STORAGE_DENIED", false],
-      ["LS_STORAGE_UNAVAILABLE", true],
+    expect(errors.map((one) => isLSError(one) && [one.code, one.retryable, one.message.includes(key(1)), one.message.includes(key(2))])).toEqual([
+      ["LS_STORAGE_DENIED", false, true, false],
+      ["LS_STORAGE_UNAVAILABLE", true, false, true],
     ]);
+  });
+
+  test("[I20] a listing that fails on a late page fails, and is no shorter one", async () => {
+    const level = join(server.directory ?? "", `faults/${places - 1}/0000`);
+    mkdirSync(level, { recursive: true });
+    for (let txid = 1n; txid <= 3500n; txid++) writeFileSync(join(level, formatLTXFilename(txid, txid)), "");
+    expect(await listed(client)).toHaveLength(3500);
+    expect([...proxy.counts]).toEqual([["list", 4]]);
+    proxy.arm({ fault: { kind: "answer", status: 403, body: "<Error><Code>AccessDenied</Code></Error>" }, on: "list", after: 3 });
+    expect(isLSError(await failure(listed(client)), "LS_STORAGE_DENIED")).toBe(true);
+    proxy.clear();
+    proxy.arm({ fault: { kind: "cut-answer", afterBytes: 1000, how: "end" }, on: "list", after: 3, times: 1 });
+    expect(await listed(client)).toHaveLength(3500);
+  });
+
+  test("[N14] everything but deleting works without the right to delete", async () => {
+    proxy.arm({ fault: { kind: "answer", status: 403, body: "<Error><Code>AccessDenied</Code></Error>" }, on: ["delete", "delete-many"] });
+    const bytes = await ltx(1n);
+    await client.writeLTXFile(ref(1n), inChunks(bytes), { createOnly: true });
+    expect(isLSError(await failure(client.writeLTXFile(ref(1n), inChunks(bytes), { createOnly: true })), "LS_CONFLICT")).toBe(true);
+    // What another one left behind there answers as well.
+    const next = clientOf(server, `faults/${places - 1}`, { endpoint: proxy.endpoint });
+    await next.writeLTXFile(ref(2n), inChunks(await ltx(2n)), { createOnly: true });
+    expect(next.capabilities.createOnly).toBe(true);
+    await next.close();
+    expect(await listed(client)).toHaveLength(2);
+    const error = await failure(client.deleteLTXFiles([ref(1n)]));
+    expect(isLSError(error, "LS_STORAGE_DENIED") && !error.retryable).toBe(true);
   });
 
   test("an answer that says where the list goes on, again and again, ends", async () => {

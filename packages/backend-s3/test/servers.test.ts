@@ -2,6 +2,7 @@ import { inspect } from "node:util";
 import { ListMultipartUploadsCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { isLSError } from "@ls/core/backend-kit";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { waitFor } from "../../../testkit/src/deadline.js";
 import { rcloneOrSkip, type S3Server, startRclone, startVersitygw, startWeed, versitygwOrSkip, weedOrSkip } from "../../../testkit/src/servers/index.js";
 import type { S3ReplicaClient } from "../src/client.js";
 import { bytesOf, clientOf, failure, inChunks, isSame, listed, ltx, MIB, ref, TIME } from "./support.js";
@@ -225,6 +226,15 @@ describe.each(SERVERS)("$name", ({ name, binary, start, createOnly }) => {
       const client = clientOf(server, "p", { bucket: "no-such-bucket" });
       for (const error of [await failure(listed(client)), await failure(bytesOf(client.openLTXFile(ref(1n))))])
         expect(isLSError(error, "LS_STORAGE_UNAVAILABLE"), inspect(error)).toBe(true);
+      await client.close();
+    });
+
+    test("[I19] idle connections do not keep the process alive", async () => {
+      const sockets = (): number => process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length;
+      const before = sockets();
+      const client = clientOf(server, "idle");
+      await listed(client);
+      await waitFor("connections that nobody waits for", 10_000, () => sockets() <= before);
       await client.close();
     });
 
