@@ -76,6 +76,11 @@ export class Connection {
     }
   }
 
+  /** The service's clock, ms since the epoch: ours, and what was learned of it by requests that were refused because ours is wrong. */
+  async serviceTimeMs(): Promise<number> {
+    return Date.now() + (await this.open()).config.systemClockOffset;
+  }
+
   /** Releases the sockets; what comes after that opens others. */
   async close(): Promise<void> {
     this.#closings++;

@@ -24,7 +24,8 @@ export class UploadSweep {
     this.#dueAtMs = now + ABANDONED_MS;
     const patience = AbortSignal.timeout(PATIENCE_MS);
     const either = signal === undefined ? patience : AbortSignal.any([signal, patience]);
-    await sweepUploads(this.#place, new Date(Date.now() - ABANDONED_MS), either).catch(() => {});
+    const sweep = async (): Promise<void> => sweepUploads(this.#place, new Date((await this.#place.connection.serviceTimeMs()) - ABANDONED_MS), either);
+    await sweep().catch(() => {});
   }
 }
 

@@ -7,7 +7,7 @@ import {
   S3Client,
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { waitFor } from "../../../testkit/src/deadline.js";
 import { FaultProxy, type S3Server, startVersitygw, startWeed, versitygwOrSkip, weedOrSkip } from "../../../testkit/src/servers/index.js";
 import { sourceChild } from "../../core/test/source-child.js";
@@ -17,6 +17,10 @@ import type { Place } from "../src/place.js";
 import { checkedSettings } from "../src/settings.js";
 import { sweepUploads } from "../src/sweep.js";
 import { clientOf, inChunks, listed, ltx, MIB, ref } from "./support.js";
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 const SERVERS = [
   { name: "versitygw", binary: versitygwOrSkip(), start: startVersitygw },
@@ -103,9 +107,17 @@ describe.each(SERVERS)("uploads that were left on $name", ({ binary, start }) =>
       expect(proxy.counts.get("list-uploads")).toBe(1);
       expect(await unfinished()).toEqual(all);
 
+      // Not even by one whose clock is a day and more ahead.
+      vi.useFakeTimers({ now: Date.now() + 26 * 3_600_000, toFake: ["Date"] });
+      const ahead = clientOf(server, "db/p");
+      await ahead.writeLTXFile(ref(10n), inChunks(large));
+      await ahead.close();
+      vi.useRealTimers();
+      expect(await unfinished()).toEqual(all);
+
       await sweepUploads(place, since, new AbortController().signal);
       expect(await unfinished()).toEqual(all.filter((key) => key !== left));
-      expect((await listed(client)).map(({ minTXID }) => minTXID)).toEqual([7n, 8n, 9n]);
+      expect((await listed(client)).map(({ minTXID }) => minTXID)).toEqual([7n, 8n, 9n, 10n]);
       await client.close();
       await proxy.stop();
       for (const { key, id } of [other, ...foreign]) await raw.send(new AbortMultipartUploadCommand({ Bucket: bucket, Key: key, UploadId: id }));
