@@ -105,7 +105,8 @@ describe("a database in a Store", () => {
     const store = storeOf([db], { ...FAST, onEvent: (event) => events.push(event) });
     await store.open();
     const end = Date.now() + 5000;
-    while (Date.now() < end) {
+    const uploads = (): number => events.filter((event) => event.type === "uploaded").length;
+    while (Date.now() < end || uploads() <= 40) {
       insert(original);
       await sleep(30);
     }
@@ -115,7 +116,7 @@ describe("a database in a Store", () => {
     const files = await listed(client);
     expect(verifyLevels(files)).toEqual([]);
     const count = (level: number): number => files.filter((file) => file.level === level).length;
-    const cuts = events.filter((event) => event.type === "uploaded").length;
+    const cuts = uploads();
     expect(cuts).toBeGreaterThan(40);
     expect(count(0)).toBeLessThan(40);
     expect([count(1) > 5, count(2) > 0, count(9) > 0]).toEqual([true, true, true]);
@@ -360,6 +361,32 @@ describe("trouble", () => {
     expect(store.status().phase).toBe("closed");
     await store.open();
     await store.close();
+  });
+});
+
+describe("closed without time for a flush while it is being opened", () => {
+  function hangs(name: string): DB {
+    source(name);
+    const hanging = new FaultStore(new MemoryClient());
+    hanging.arm({ operation: "list", fault: { kind: "hang" } });
+    return database(name, hanging);
+  }
+
+  test("a database: open() says so, and not with the reason of the signal that somebody else gave", async () => {
+    const db = hangs("a.db");
+    const opened = rejection(db.open());
+    expect(await rejection(db.close({ signal: AbortSignal.abort() }))).toMatchObject({ code: "LS_NOT_DURABLE" });
+    expect(await opened).toMatchObject({ code: "LS_NOT_OPEN" });
+    expect(db.status().phase).toBe("closed");
+  });
+
+  test("the only database of a Store, by taking it out: the Store opens without it", async () => {
+    const db = hangs("a.db");
+    const store = storeOf([db]);
+    const opened = store.open();
+    await rejection(store.remove(db, { signal: AbortSignal.abort() }));
+    await opened;
+    expect(store.status()).toMatchObject({ phase: "open", databases: [] });
   });
 });
 

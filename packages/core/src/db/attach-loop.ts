@@ -128,6 +128,8 @@ export class AttachLoop {
         reject(signal?.reason);
       };
       this.#waiters.add(settle);
+      // An event that is over is told to nobody.
+      if (signal?.aborted === true) abort();
       signal?.addEventListener("abort", abort, { once: true });
     });
   }

@@ -69,8 +69,8 @@ export class DB {
   /**
    * Starts replication. Resolves when the database is captured, or waited for, or (with status and events saying so) the destination does
    * not answer: attaching then goes on by itself. An open database keeps the process alive. Without effect when it is open.
-   * @throws LSError `LS_LOCKED`, `LS_DESTINATION_AHEAD`, `LS_CONFLICT`, `LS_SECOND_SQLITE`, `LS_NOT_A_DATABASE`, `LS_DRIVER_REQUIRED`, or why
-   * the meta directory cannot be used; nothing is held then.
+   * @throws LSError `LS_LOCKED`, `LS_DESTINATION_AHEAD`, `LS_CONFLICT`, `LS_SECOND_SQLITE`, `LS_NOT_A_DATABASE`, `LS_DRIVER_REQUIRED`,
+   * `LS_NOT_OPEN` when it was closed meanwhile without time for a flush, or why the meta directory cannot be used; nothing is held then.
    */
   async open({ signal }: CallOptions = {}): Promise<void> {
     signal?.throwIfAborted();
@@ -140,7 +140,8 @@ export class DB {
     const opening = this.#opening;
     try {
       if (opening !== undefined) {
-        const abort = (): void => opening.abort(deadline.signal.reason);
+        // Not the reason of whoever closes: those who wait in open() gave no signal that could have it.
+        const abort = (): void => opening.abort(closedWhileOpening(this.path, deadline.signal.reason));
         deadline.signal.addEventListener("abort", abort, { once: true });
         // Whoever called open() hears of its failure.
         await opening.settled();
@@ -279,6 +280,10 @@ export class DB {
     this.#driver ??= resolveDriverSoon(this.#options.driver);
     return this.#driver;
   }
+}
+
+function closedWhileOpening(path: string, cause: unknown): LSError {
+  return new LSError("LS_NOT_OPEN", `${path} was closed while it was being opened`, { cause, details: { path } });
 }
 
 function notStarted(path: string, cause: unknown): LSError {

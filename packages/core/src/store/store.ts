@@ -87,8 +87,10 @@ export class Store {
     const outcomes = await Promise.allSettled(databases.map((database) => this.#start(database)));
     await watching;
     if (this.#phase !== "opening") throw new LSError("LS_NOT_OPEN", "the Store was closed while it was being opened");
-    const failures = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason] : []));
-    if (failures.length === 0 || failures.length < databases.length || this.#watches.size > 0) {
+    // What was taken out meanwhile is nobody's failure.
+    const members = outcomes.filter((_, i) => this.#isMember(databases[i]));
+    const failures = members.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason] : []));
+    if (failures.length === 0 || failures.length < members.length || this.#watches.size > 0) {
       this.#phase = "open";
       this.#heartbeat?.start();
       return;
@@ -98,10 +100,14 @@ export class Store {
     throw failures.length === 1 ? failures[0] : new AggregateError(failures, "no database of the Store could be opened");
   }
 
+  #isMember(database: StoreDatabase | undefined): boolean {
+    return database !== undefined && this.#databases.get(database.db.path) === database;
+  }
+
   #start(database: StoreDatabase): Promise<void> {
     return this.#opening.run(async () => {
       const { db } = database;
-      const isWanted = this.#isOpening() && this.#databases.get(db.path) === database;
+      const isWanted = this.#isOpening() && this.#isMember(database);
       if (!isWanted) throw new LSError("LS_NOT_OPEN", `${db.path} was closed before its turn came`, { details: { path: db.path } });
       await atMost(START_PATIENCE_MS, database.open());
     });
@@ -121,7 +127,7 @@ export class Store {
     try {
       await unlessAborted(this.#start(database), signal);
     } catch (error) {
-      const isMember = this.#databases.get(db.path) === database;
+      const isMember = this.#isMember(database);
       // The Store was closed meanwhile, and the database with it.
       if (isMember && isLSError(error, "LS_NOT_OPEN")) return;
       if (isMember && known === undefined) await this.remove(db).catch(() => {});
