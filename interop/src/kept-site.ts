@@ -34,9 +34,9 @@ export class KeptSite implements AsyncDisposable {
   }
 
   /** Our Store at work for so long, with a writer in another process. */
-  async keep(writer: Writer, ms: number): Promise<void> {
+  async keep(writer: Writer, ms: number, settings: StoreOptions = FAST): Promise<void> {
     const db = new DB(this.path, { replica: new Replica(this.client, { syncIntervalMs: 50 }), driver: Database, host: "inline" });
-    await using store = new Store([db], { ...FAST, onEvent: (event) => this.events.push(event) });
+    await using store = new Store([db], { ...settings, onEvent: (event) => this.events.push(event) });
     await store.open();
     const end = Date.now() + ms;
     while (Date.now() < end) {

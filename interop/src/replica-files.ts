@@ -2,6 +2,8 @@ import { createReadStream, existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseLTXFilename, verifyLTX } from "@ls/ltx";
 
+const SNAPSHOT_LEVEL = 9;
+
 /** What one level 0 file of a replica directory holds. */
 export interface ReplicaFile {
   readonly txid: bigint;
@@ -31,4 +33,31 @@ export function highestTXID(directory: string): bigint {
     const { maxTXID } = parseLTXFilename(name) ?? { maxTXID: 0n };
     return maxTXID > highest ? maxTXID : highest;
   }, 0n);
+}
+
+/** Highest TXID of a replica directory over all levels. */
+export function newestTXID(replicaPath: string): bigint {
+  return ascending(filesOf(replicaPath)).at(-1)?.maxTXID ?? 0n;
+}
+
+/** Whether retention still promises a TXID: a file ends there, and the oldest snapshot is not above it. */
+export function isKeptPoint(replicaPath: string, txid: bigint): boolean {
+  const files = filesOf(replicaPath);
+  const oldest = ascending(files.filter(({ level }) => level === SNAPSHOT_LEVEL))[0]?.maxTXID ?? 0n;
+  return txid >= oldest && files.some(({ maxTXID }) => maxTXID === txid);
+}
+
+function ascending<F extends { readonly maxTXID: bigint }>(files: readonly F[]): F[] {
+  return [...files].sort((a, b) => (a.maxTXID < b.maxTXID ? -1 : 1));
+}
+
+function filesOf(replicaPath: string): { readonly level: number; readonly maxTXID: bigint }[] {
+  return Array.from({ length: SNAPSHOT_LEVEL + 1 }, (_, level) => level).flatMap((level) => {
+    const directory = join(replicaPath, "ltx", String(level));
+    if (!existsSync(directory)) return [];
+    return readdirSync(directory).flatMap((name) => {
+      const range = parseLTXFilename(name);
+      return range === undefined ? [] : [{ level, maxTXID: range.maxTXID }];
+    });
+  });
 }

@@ -25,4 +25,22 @@ describe("the crash loop", () => {
       for (const moment of MOMENTS) expect(report.moments[moment], `kills in "${moment}"`).toBeGreaterThanOrEqual(3);
     });
   });
+
+  it("keeps every promise through 14 deaths while the destination is merged and thinned out", { timeout: 300_000 }, async () => {
+    using dir = tempDir("d");
+    await withSeed(seedOf(20_261_129), async (random) => {
+      const report = await crashLoop({
+        rounds: 14,
+        roundsPerLife: 14,
+        isKept: true,
+        random,
+        directory: dir.path,
+        restoreByUs: byUs,
+        restoreByUpstream: upstream === undefined ? undefined : byUpstream(upstream),
+        onRound: process.env.LS_VERBOSE === undefined ? undefined : (line) => console.log(line),
+      });
+      expect(report.faults).toEqual([]);
+      expect(report.expired + report.restoredByUs).toBeGreaterThan(20);
+    });
+  });
 });

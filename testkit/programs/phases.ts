@@ -42,12 +42,19 @@ function enter(phase: string, path: string): void {
   for (;;);
 }
 
+/** What a file at the destination is stored for, by its level. */
+function storingIn(path: string): "upload" | "merge" | "snapshot" {
+  const level = /\/ltx\/(\d+)\//.exec(path)?.[1];
+  if (level === "9") return "snapshot";
+  return level === "0" ? "upload" : "merge";
+}
+
 /** The phase of a call on a path; `undefined` = not of interest. */
 function phaseOf(call: "write" | "sync" | "rename", path: string): string | undefined {
   if (path === "") return undefined;
   if (path === `${database}-wal`) return call === "sync" ? "wal sync" : undefined;
   // Directories are synced too; only the files themselves count.
-  if (replica !== "" && path.startsWith(`${replica}/`)) return path.includes(".ltx") ? `upload ${call}` : undefined;
+  if (replica !== "" && path.startsWith(`${replica}/`)) return path.includes(".ltx") ? `${storingIn(path)} ${call}` : undefined;
   if (/\/ls\/pages(\.tmp)?$/.test(path)) return "page table";
   if (/\/ltx\/0\/[^/]*\.ltx[^/]*$/.test(path) && !path.startsWith(replica)) return `staging ${call}`;
   return undefined;
@@ -70,15 +77,19 @@ function wrap(target: Record<string, unknown>, name: string, make: (original: Ca
   if (typeof original === "function") target[name] = make(original as Callable); // `as`: checked to be a function
 }
 
-const afterRename = (phase: string | undefined): string | undefined =>
-  phase === "staging rename" ? "staged" : phase === "upload rename" ? "uploaded" : undefined;
+const AFTER_RENAME: Readonly<Record<string, string>> = {
+  "staging rename": "staged",
+  "upload rename": "uploaded",
+  "merge rename": "merged",
+  "snapshot rename": "snapshot stored",
+};
 
 const byPath =
   (call: "rename") =>
   (original: Callable): Callable =>
     function (this: unknown, ...args) {
       const phase = phaseOf(call, String(args[1] ?? args[0]));
-      return around(phase, String(args[1]), afterRename(phase), () => original.apply(this, args));
+      return around(phase, String(args[1]), AFTER_RENAME[phase ?? ""], () => original.apply(this, args));
     };
 const byDescriptor =
   (call: "write" | "sync") =>
@@ -121,6 +132,16 @@ for (const name of ["fsync", "fdatasync"]) {
   );
 }
 for (const name of ["rename", "link"]) wrap(fs.promises, name, byPath("rename"));
+wrap(
+  fs.promises,
+  "unlink",
+  (original) =>
+    function (this: unknown, ...args) {
+      const path = String(args[0]);
+      const isRetention = replica !== "" && path.startsWith(`${replica}/`) && path.endsWith(".ltx");
+      return around(isRetention ? "retention delete" : undefined, path, undefined, () => original.apply(this, args));
+    },
+);
 wrap(
   fs.promises,
   "open",

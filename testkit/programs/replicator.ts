@@ -1,16 +1,17 @@
 import "@ls/backend-file";
 import "@ls/backend-s3";
-import { DB, fromURL, Replica } from "@ls/core";
+import { DB, fromURL, Replica, Store } from "@ls/core";
 import { FaultStore } from "../src/fault-store.js";
 import { replicaURL } from "../src/replica-url.js";
 import { send, serve } from "./serve.js";
 
-/** `@ls/core` in a process of its own: one database, one destination, commands over IPC. */
+/** `@ls/core` in a process of its own: one database (in a Store, or alone), one destination, commands over IPC. */
 interface Settings {
   readonly path: string;
   readonly replicaPath: string;
   readonly db: Record<string, unknown>;
   readonly replica: Record<string, unknown>;
+  readonly store?: Record<string, unknown>;
   readonly hangUploads: boolean;
 }
 
@@ -22,10 +23,11 @@ const db = new DB(settings.path, {
   replica: new Replica(client, settings.replica),
   onEvent: (event) => send({ event }),
 });
+const store = settings.store === undefined ? undefined : new Store([db], { ...settings.store, onEvent: (event) => send({ event }) });
 
 serve(
   {
-    open: () => db.open(),
+    open: () => (store ?? db).open(),
     ensureExists: () => db.ensureExists(),
     sync: () => db.sync(),
     syncAndWait: () => db.syncAndWait(),
@@ -34,7 +36,7 @@ serve(
     async checkpoint() {
       await db.checkpoint();
     },
-    close: () => db.close(),
+    close: () => (store ?? db).close(),
   },
   ["sync", "syncAndWait", "syncStatus", "status", "checkpoint", "close"],
 );

@@ -12,7 +12,16 @@ export type ReplicatorPhase =
   | "upload write"
   | "upload sync"
   | "upload rename"
-  | "uploaded";
+  | "uploaded"
+  | "merge write"
+  | "merge sync"
+  | "merge rename"
+  | "merged"
+  | "snapshot write"
+  | "snapshot sync"
+  | "snapshot rename"
+  | "snapshot stored"
+  | "retention delete";
 
 export interface ReplicatorOptions {
   readonly path: string;
@@ -22,6 +31,8 @@ export interface ReplicatorOptions {
   readonly db?: Readonly<Record<string, unknown>>;
   /** Passed to `new Replica`. */
   readonly replica?: Readonly<Record<string, unknown>>;
+  /** Passed to `new Store`: the database is opened in one, and its destination kept. Absent: a `DB` alone. */
+  readonly store?: Readonly<Record<string, unknown>> | undefined;
   /** Where the program notes its phase. */
   readonly phasePath?: string;
   /** SIGKILL to itself on entering this phase for the `nth` file, or the `nth` call where there is no file (1 = first). Needs `phasePath`. */
@@ -57,6 +68,7 @@ export class Replicator implements AsyncDisposable {
           replicaPath: options.replicaPath,
           db: options.db ?? {},
           replica: options.replica ?? {},
+          store: options.store,
           hangUploads: options.hangUploads ?? false,
         }),
       ],

@@ -16,8 +16,9 @@ import {
 } from "@ls/testkit";
 import type { RestoreOne } from "../judge.js";
 import { committedIn } from "../ledger.js";
+import { isKeptPoint, newestTXID } from "../replica-files.js";
 import { copyIsBehind, DOWNTIMES, type Downtime, type Home, homeIn, keepCopy, sufferDowntime } from "./downtime.js";
-import { type KillPlan, MOMENTS, type Moment, momentsOf, planKill } from "./kills.js";
+import { KEEPING_MOMENTS, type KillPlan, MOMENTS, type Moment, momentsOf, planKill } from "./kills.js";
 
 /** Something that `syncAndWait()` promised: at this TXID at least these transactions, or exactly this state. */
 interface Acknowledged {
@@ -35,6 +36,8 @@ export interface CrashOptions {
   readonly restoreByUpstream?: RestoreOne | undefined;
   /** Rounds after which a new database and destination begin: restores by TXID read every file before it. */
   readonly roundsPerLife: number;
+  /** Merges, snapshots and retention run as well, and often; a promise then lasts for as long as retention keeps its point. Default false. */
+  readonly isKept?: boolean;
   readonly onRound?: ((line: string) => void) | undefined;
 }
 
@@ -43,6 +46,8 @@ export interface CrashReport {
   readonly acknowledged: number;
   readonly restoredByUs: number;
   readonly restoredByUpstream: number;
+  /** Promises whose point was no longer kept when they were looked at; the newest state was looked at instead. */
+  readonly expired: number;
   /** How often each moment was hit by a SIGKILL, by what the dead processes had noted. */
   readonly moments: Readonly<Record<Moment, number>>;
   readonly downtimes: Readonly<Record<string, number>>;
@@ -56,6 +61,16 @@ const WRITER_RATE = 400;
 const ROUND_MS = 250;
 /** How long the replicator has to reach the phase in which it is to die. */
 const SELF_KILL_MS = 2_500;
+/** Everything happens several times in a round. */
+const KEEPING = {
+  levels: [
+    { level: 1, intervalMs: 100 },
+    { level: 2, intervalMs: 400 },
+  ],
+  snapshotIntervalMs: 500,
+  snapshotRetentionMs: 1500,
+  l0RetentionMs: 100,
+};
 
 /**
  * A writer and a replicator are killed by SIGKILL again and again, and strange things happen to the files while both are
@@ -75,13 +90,14 @@ export async function crashLoop(options: CrashOptions): Promise<CrashReport> {
 class CrashLoop {
   readonly #options: CrashOptions;
   readonly #random: Random;
-  readonly #moments = new Map<Moment, number>(MOMENTS.map((moment) => [moment, 0]));
+  readonly #moments = new Map<Moment, number>([...MOMENTS, ...KEEPING_MOMENTS].map((moment) => [moment, 0]));
   readonly #downtimes = new Map<string, number>();
   readonly #faults: string[] = [];
   #rounds = 0;
   #acknowledgedCount = 0;
   #restoredByUs = 0;
   #restoredByUpstream = 0;
+  #expired = 0;
   #scratch = 0;
   #home: Home;
   #pageSize = 4096;
@@ -98,6 +114,10 @@ class CrashLoop {
     this.#options = options;
     this.#random = options.random;
     this.#home = homeIn(options.directory);
+  }
+
+  get #isKept(): boolean {
+    return this.#options.isKept ?? false;
   }
 
   async beginLife(life: number): Promise<void> {
@@ -127,7 +147,7 @@ class CrashLoop {
 
   async round(round: number): Promise<void> {
     this.#rounds++;
-    const kill = planKill(round, this.#random);
+    const kill = planKill(round, this.#isKept, this.#random);
     const death = kill.replicatorAt === undefined ? "" : `${kill.replicatorAt.phase}#${kill.replicatorAt.nth}, `;
     this.#where = `round ${round} (after ${this.#downtime}; ${death}writer ${kill.writerIn})`;
     this.#downtimes.set(this.#downtime, (this.#downtimes.get(this.#downtime) ?? 0) + 1);
@@ -149,6 +169,7 @@ class CrashLoop {
       acknowledged: this.#acknowledgedCount,
       restoredByUs: this.#restoredByUs,
       restoredByUpstream: this.#restoredByUpstream,
+      expired: this.#expired,
       // `as`: the map was filled with every moment when it was made.
       moments: Object.fromEntries(this.#moments) as Record<Moment, number>,
       downtimes: Object.fromEntries(this.#downtimes),
@@ -164,7 +185,13 @@ class CrashLoop {
     rmSync(replicatorPhases, { force: true });
     rmSync(writerPhases, { force: true });
     const db = { host: HOSTS[round % HOSTS.length] ?? "worker", minCheckpointPages: 10 };
-    const settings: ReplicatorOptions = { path: this.#home.path, replicaPath: this.#home.replicaPath, replica: { syncIntervalMs: 50 }, db };
+    const settings: ReplicatorOptions = {
+      path: this.#home.path,
+      replicaPath: this.#home.replicaPath,
+      replica: { syncIntervalMs: 50 },
+      db,
+      store: this.#isKept ? KEEPING : undefined,
+    };
     if (this.#downtime === "old copy with its meta directory") {
       await this.#expectDestinationAhead(settings);
       this.#behind = true;
@@ -247,6 +274,7 @@ class CrashLoop {
   }
 
   async #check(promise: Acknowledged, alsoUpstream: boolean): Promise<void> {
+    if (!this.#isStillKept(promise.txid)) return this.#checkNewest();
     this.#restoredByUs++;
     await this.#checkBy("we", this.#options.restoreByUs, promise);
     if (!alsoUpstream || this.#options.restoreByUpstream === undefined) return;
@@ -254,8 +282,20 @@ class CrashLoop {
     await this.#checkBy("upstream", this.#options.restoreByUpstream, promise);
   }
 
+  #isStillKept(txid: bigint): boolean {
+    return !this.#isKept || isKeptPoint(this.#home.replicaPath, txid);
+  }
+
+  /** Whatever is merged and deleted, the newest state holds everything that was acknowledged since the history began. */
+  async #checkNewest(): Promise<void> {
+    this.#expired++;
+    const newest = newestTXID(this.#home.replicaPath);
+    await this.#checkBy("we", this.#options.restoreByUs, { txid: newest, committed: this.#floor });
+  }
+
   async #checkBy(who: string, restoreOne: RestoreOne, promise: Acknowledged): Promise<void> {
     const output = join(this.#options.directory, `restored-${this.#scratch++}.db`);
+    const faults = this.#faults.length;
     try {
       const problem =
         (await restoreOne(this.#home.replicaPath, output, promise.txid)) ??
@@ -270,6 +310,8 @@ class CrashLoop {
     } finally {
       for (const suffix of ["", "-wal", "-shm"]) rmSync(output + suffix, { force: true });
     }
+    // Retention may have taken the point meanwhile, while the replicator was still at work.
+    if (this.#faults.length > faults && promise.txid !== newestTXID(this.#home.replicaPath) && !this.#isStillKept(promise.txid)) this.#faults.length = faults;
   }
 
   async #chooseDowntime(): Promise<void> {

@@ -2,7 +2,9 @@ import type { Random, ReplicatorPhase } from "@ls/testkit";
 
 /** The moments that a kill must hit, as the histogram counts them. */
 export const MOMENTS = ["open transaction", "checkpoint", "staging", "rename", "upload"] as const;
-export type Moment = (typeof MOMENTS)[number];
+/** Those of a Store that keeps the destination. */
+export const KEEPING_MOMENTS = ["merge", "snapshot", "retention"] as const;
+export type Moment = (typeof MOMENTS | typeof KEEPING_MOMENTS)[number];
 
 /** How one round ends. */
 export interface KillPlan {
@@ -12,7 +14,9 @@ export interface KillPlan {
   readonly writerIn: "running" | "open transaction" | "checkpoint";
 }
 
-const ENDINGS: readonly (readonly ReplicatorPhase[] | "open transaction" | "writer checkpoint" | "any time")[] = [
+type Ending = readonly ReplicatorPhase[] | "open transaction" | "writer checkpoint" | "any time";
+
+const ENDINGS: readonly Ending[] = [
   "open transaction",
   ["checkpoint"],
   ["staging write", "staging sync"],
@@ -24,9 +28,19 @@ const ENDINGS: readonly (readonly ReplicatorPhase[] | "open transaction" | "writ
   "any time",
 ];
 
+const KEEPING_ENDINGS: readonly Ending[] = [
+  ...ENDINGS,
+  ["merge write", "merge sync"],
+  ["merge rename", "merged"],
+  ["snapshot write", "snapshot sync"],
+  ["snapshot rename", "snapshot stored"],
+  ["retention delete"],
+];
+
 /** Walks through every kind of ending in turn. */
-export function planKill(round: number, random: Random): KillPlan {
-  const ending = ENDINGS[round % ENDINGS.length] ?? "any time";
+export function planKill(round: number, isKept: boolean, random: Random): KillPlan {
+  const endings = isKept ? KEEPING_ENDINGS : ENDINGS;
+  const ending = endings[round % endings.length] ?? "any time";
   if (ending === "open transaction") return { writerIn: "open transaction" };
   if (ending === "writer checkpoint") return { writerIn: "checkpoint" };
   if (ending === "any time") return { writerIn: "running" };
@@ -39,6 +53,9 @@ export function momentsOf(phases: readonly string[]): Moment[] {
   const moments = new Set<Moment>();
   for (const phase of phases) {
     if (phase === "open transaction" || phase === "checkpoint") moments.add(phase);
+    else if (phase.startsWith("merge")) moments.add("merge");
+    else if (phase.startsWith("snapshot")) moments.add("snapshot");
+    else if (phase.startsWith("retention")) moments.add("retention");
     else if (phase.endsWith(" rename")) moments.add("rename");
     else if (phase.startsWith("staging")) moments.add("staging");
     else if (phase.startsWith("upload ")) moments.add("upload");
