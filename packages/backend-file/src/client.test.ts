@@ -350,6 +350,33 @@ describe("listing", () => {
     expect(isLSError(await failure(listed()), "LS_STORAGE_UNAVAILABLE")).toBe(true);
   });
 
+  test("a level that appears is seen by the next listing, however close they are", async () => {
+    for (let level = 0; level < 9; level++) {
+      const before = listed(level);
+      // Asked for at once, and in the middle of the look: neither may be answered with what was there before.
+      await new Promise((resolve) => setImmediate(resolve));
+      mkdirSync(dirname(pathOf(1n, level)), { recursive: true });
+      writeFileSync(pathOf(1n, level), "12345");
+      expect(await listed(level)).toHaveLength(1);
+      expect((await before).length).toBeLessThan(2);
+    }
+    expect((await Promise.all([0, 4, 8, 9].map((level) => listed(level)))).map(({ length }) => length)).toEqual([1, 1, 1, 0]);
+  });
+
+  test.runIf(process.geteuid?.() === 0)("a directory of levels that may be searched but not read hides none of them", async () => {
+    chmodSync(dir, 0o755);
+    await client.init({ owner: { mode: 0o644, uid: 0, gid: 0 } });
+    await client.writeLTXFile(ref(1n), ltx(1n));
+    chmodSync(join(root, "ltx"), 0o711);
+    await asOrdinaryUser(async () => {
+      const other = new FileReplicaClient({ path: root });
+      const files: LTXFileInfo[] = [];
+      for await (const file of other.ltxFiles(0)) files.push(file);
+      expect(files).toHaveLength(1);
+      expect(await failure(other.init())).toBeUndefined();
+    });
+  });
+
   test("accurateTimestamps reads the headers, so that a copy without mtimes has its times", async () => {
     await client.writeLTXFile(ref(1n), ltx(1n, TIME));
     await client.writeLTXFile(ref(2n), ltx(2n, TIME + 1));

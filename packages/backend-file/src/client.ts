@@ -15,7 +15,7 @@ import type {
 import { ALL_LEVELS, fileSystemError, LSError, rejectUnknownOptions, systemErrorCode } from "@ls/core/backend-kit";
 import { ensureDirectory, type Ownership, ownershipOf } from "./directory.js";
 import { isTempName, levelDirectory, ltxFilePath } from "./layout.js";
-import { listLevel } from "./list.js";
+import { listLevel, PresentLevels } from "./list.js";
 import { readFileRange } from "./read-file.js";
 import { conflict, exists, writeFileAtomically } from "./write-file.js";
 
@@ -41,6 +41,7 @@ export class FileReplicaClient implements ReplicaClient {
   readonly destination: string;
   #ownership: Ownership = ownershipOf(undefined);
   #swept: Promise<void> | undefined;
+  readonly #levels: PresentLevels;
   /** Level directories that exist durably. */
   readonly #ensured: Set<string> = new Set();
 
@@ -52,6 +53,7 @@ export class FileReplicaClient implements ReplicaClient {
     }
     this.path = resolve(options.path);
     this.destination = pathToFileURL(this.path).href;
+    this.#levels = new PresentLevels(this.path);
   }
 
   async init(options: InitOptions = {}): Promise<void> {
@@ -67,6 +69,7 @@ export class FileReplicaClient implements ReplicaClient {
   async *ltxFiles(level: number, options: ListOptions = {}): AsyncGenerator<LTXFileInfo, void, undefined> {
     options.signal?.throwIfAborted();
     yield* listLevel({
+      levels: this.#levels,
       root: this.path,
       level,
       seek: options.seek ?? 0n,
@@ -139,7 +142,8 @@ export class FileReplicaClient implements ReplicaClient {
   /** The age is taken from ctime: a finished temporary file carries the mtime of its transaction. */
   async #sweepTempFiles(): Promise<void> {
     const oldest = Date.now() - STALE_TEMP_MS;
-    for (const level of ALL_LEVELS) {
+    const isPresent = await Promise.all(ALL_LEVELS.map((level) => this.#levels.has(level)));
+    for (const level of ALL_LEVELS.filter((_, i) => isPresent[i])) {
       const directory = levelDirectory(this.path, level);
       try {
         for (const name of (await readdir(directory)).filter(isTempName)) {

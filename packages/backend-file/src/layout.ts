@@ -11,10 +11,14 @@ import { formatLTXFilename } from "@ls/ltx";
 const TEMP_NAME = /^[0-9a-f]{16}-[0-9a-f]{16}\.ltx\.[0-9a-f]{16}\.tmp$/;
 
 /** The directory above all levels. */
+export function levelsDirectory(root: string): string {
+  return join(root, "ltx");
+}
+
 /** @throws RangeError for a level that does not exist. */
 export function levelDirectory(root: string, level: number): string {
   if (!ALL_LEVELS.includes(level)) throw new RangeError(`level ${String(level)} is not one of 0 to 9`);
-  return join(root, "ltx", String(level));
+  return join(levelsDirectory(root), String(level));
 }
 
 /** @throws RangeError for a level or TXID that does not exist. */

@@ -1,13 +1,14 @@
 import { type FileHandle, open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { fileSystemError, type LTXFileInfo, systemErrorCode } from "@ls/core/backend-kit";
+import { fileSystemError, isLSError, type LTXFileInfo, systemErrorCode } from "@ls/core/backend-kit";
 import { decodeLTXHeader, isLTXError, LTX_HEADER_SIZE, parseLTXFilename } from "@ls/ltx";
-import { levelDirectory } from "./layout.js";
+import { levelDirectory, levelsDirectory } from "./layout.js";
 
 /** Files looked at together while listing: enough for libuv's threads, few enough to stop early cheaply. */
 const STAT_BATCH = 64;
 
 export interface Listing {
+  readonly levels: PresentLevels;
   readonly root: string;
   readonly level: number;
   readonly seek: bigint;
@@ -19,6 +20,7 @@ export interface Listing {
 /** The files of one level in order. What vanishes while listing is left out; a directory with an LTX name is no file. */
 export async function* listLevel(listing: Listing): AsyncGenerator<LTXFileInfo, void, undefined> {
   const directory = levelDirectory(listing.root, listing.level);
+  if (!(await listing.levels.has(listing.level))) return;
   const files = (await namesIn(directory)).flatMap((name) => {
     const range = parseLTXFilename(name);
     return range === undefined || range.minTXID < listing.seek ? [] : [{ ...range, path: join(directory, name) }];
@@ -37,6 +39,35 @@ export async function* listLevel(listing: Listing): AsyncGenerator<LTXFileInfo, 
     for (const info of infos) {
       listing.signal?.throwIfAborted();
       if (info !== undefined) yield info;
+    }
+  }
+}
+
+/** Which levels have a directory. Most replicas have three of the ten, and all ten are asked for at once. */
+export class PresentLevels {
+  readonly #root: string;
+  /** `undefined` inside = any may be there: the directory above them may be searched, but not read. */
+  #next: Promise<ReadonlySet<string> | undefined> | undefined;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  /** Looks after it was asked, once for all who ask at the same time. @throws LSError */
+  async has(level: number): Promise<boolean> {
+    this.#next ??= this.#look();
+    return (await this.#next)?.has(String(level)) ?? true;
+  }
+
+  async #look(): Promise<ReadonlySet<string> | undefined> {
+    // Order matters: who asks from the moment of the look on gets a look of his own, since it may not show what was there when he asked.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    this.#next = undefined;
+    try {
+      return new Set(await namesIn(levelsDirectory(this.#root)));
+    } catch (error) {
+      if (isLSError(error, "LS_STORAGE_DENIED")) return undefined;
+      throw error;
     }
   }
 }
