@@ -9,6 +9,10 @@ const openDescriptor = promisify(open);
 const closeDescriptor = promisify(close);
 
 const READ_BYTES = 512 * 1024;
+/** The first read of a file whose size is not told, and all of most files: memory that is not needed costs page faults, and lies about until it is collected. */
+const FIRST_BYTES = 64 * 1024;
+/** After a read that came back short there is nothing left, and this much to find that out. */
+const LAST_BYTES = 4096;
 /** Enough for eight files read at a time. */
 const buffersForReading = new BufferPool(READ_BYTES, 16);
 
@@ -31,8 +35,9 @@ export async function* readFileRange(root: string, ref: LTXFileRef, range: ReadR
   const buffers = range.reuseChunks ? [buffersForReading.take(), buffersForReading.take()] : [];
   let position = range.offset;
   let turn = 0;
+  let most = range.size === 0 && !range.reuseChunks ? FIRST_BYTES : READ_BYTES;
   const readNext = (): Promise<Uint8Array<ArrayBuffer>> => {
-    const want = Math.max(0, Math.min(READ_BYTES, end - position));
+    const want = Math.max(0, Math.min(most, end - position));
     return readChunk(fd, path, buffers[turn++ % 2]?.subarray(0, want) ?? new Uint8Array(want), position);
   };
   let pending = readNext();
@@ -42,6 +47,7 @@ export async function* readFileRange(root: string, ref: LTXFileRef, range: ReadR
       if (chunk.length === 0) return;
       range.signal?.throwIfAborted();
       position += chunk.length;
+      most = chunk.length < Math.min(most, end - position + chunk.length) ? LAST_BYTES : READ_BYTES;
       pending = readNext();
       yield chunk;
     }

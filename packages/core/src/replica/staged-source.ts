@@ -18,7 +18,8 @@ export async function* readStagedFile(path: string, size: number, signal?: Abort
   try {
     for (;;) {
       signal?.throwIfAborted();
-      const chunk = await readChunk(handle, path, READ_BYTES, null);
+      // One byte more than there should be: a file that is longer is not the one that was staged.
+      const chunk = await readChunk(handle, path, Math.min(READ_BYTES, size - read + 1), null);
       read += chunk.length;
       if (read > size || (chunk.length === 0 && read < size)) throw missing(path, `has not the ${size} bytes that were staged`);
       if (chunk.length === 0) return;

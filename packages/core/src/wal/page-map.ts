@@ -27,6 +27,8 @@ export interface PageMapCut {
   readonly range: WALRange;
 }
 
+/** Pages that there is room for at first. */
+const FIRST_PAGES = 8;
 /** Pool memory is taken in slabs, so that a small cut costs little memory. */
 const SLAB_BYTES = 1024 * 1024;
 /** Kept over `clear()`: a steady small load then allocates nothing. */
@@ -185,12 +187,16 @@ export class PageMap implements FrameSink {
 
   #slot(slot: number): Uint8Array {
     const slab = Math.floor(slot / this.#pagesPerSlab);
+    const at = (slot % this.#pagesPerSlab) * this.pageSize;
     let bytes = this.#slabs[slab];
-    if (bytes === undefined) {
-      bytes = new Uint8Array(this.#pagesPerSlab * this.pageSize);
+    if (bytes === undefined || bytes.length < at + this.pageSize) {
+      // Only the first one grows: most cuts are of a few pages, and all others have many.
+      const pages = slab > 0 ? this.#pagesPerSlab : Math.min(this.#pagesPerSlab, Math.max(FIRST_PAGES, (slot + 1) * 4));
+      const larger = new Uint8Array(pages * this.pageSize);
+      if (bytes !== undefined) larger.set(bytes);
+      bytes = larger;
       this.#slabs[slab] = bytes;
     }
-    const at = (slot % this.#pagesPerSlab) * this.pageSize;
     return bytes.subarray(at, at + this.pageSize);
   }
 }

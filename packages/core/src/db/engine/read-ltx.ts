@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { hashPages, LTXDecoder, type LTXHeader, type LTXPageBatch } from "@ls/ltx";
 import type { PageTable } from "../meta/page-table.js";
 import type { Slicer } from "./slicer.js";
@@ -19,7 +19,7 @@ export async function readLTX(path: string, onBatch: (header: LTXHeader, batch: 
   const decoder = new LTXDecoder();
   const fd = openSync(path, "r");
   try {
-    const chunk = new Uint8Array(CHUNK_BYTES);
+    const chunk = new Uint8Array(Math.min(CHUNK_BYTES, Math.max(1, fstatSync(fd).size)));
     for (;;) {
       const length = readSync(fd, chunk, 0, chunk.length, null);
       if (length === 0) break;
