@@ -1,4 +1,4 @@
-import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, describe, expect, test } from "vitest";
@@ -207,7 +207,31 @@ describe("what others do while it rests", () => {
     await until("it is refused", () => engine.of("not-ready").some(({ reason }) => reason === "unsupported"));
   });
 
-  test("no notification at all: polling finds it", async () => {
+  test("deleted with its directory, which is not made again; made anew", async () => {
+    using directory = tempDirectory();
+    const inner = join(directory.path, "inner");
+    mkdirSync(inner);
+    const { path, engine, replica } = await rested(inner);
+    const copy = readFileSync(path);
+    rmSync(inner, { recursive: true });
+    expect(isLSError(await engine.ask("checkpoint", undefined).catch((error: unknown) => error), "LS_NOT_READY")).toBe(true);
+    await sleep(200);
+    expect(existsSync(inner)).toBe(false);
+    mkdirSync(inner);
+    writeFileSync(path, copy);
+    const app = new Database(path);
+    app.exec("CREATE TABLE anew (x)");
+    await until("it is taken up", async () => {
+      await engine.ask("open", undefined).catch(() => {});
+      return (await engine.ask("attach", { remoteTXID: replica.txid, remoteTimestampMs: 0, base: null }).catch(() => undefined))?.kind === "attached";
+    });
+    await engine.sync();
+    await replica.pull(engine.settings);
+    expect(replica.differences(imageOf(path))).toEqual([]);
+    app.close();
+  });
+
+  test("[P11] no notification at all: polling finds it", async () => {
     using directory = tempDirectory();
     const { path, engine, replica } = await rested(directory.path);
     // A watch belongs to the directory and not to its name.

@@ -1,4 +1,5 @@
 import { setMaxListeners } from "node:events";
+import { dirname } from "node:path";
 import type { TXID } from "@ls/ltx";
 import { unlessAborted } from "../backend-kit/unless-aborted.js";
 import { Limit } from "../compaction/limit.js";
@@ -13,6 +14,7 @@ import { AttachLoop } from "./attach-loop.js";
 import { closeEngine, GRACE_MS } from "./close-engine.js";
 import { claimDestination } from "./destination-claims.js";
 import { type EventSink, reportOf } from "./events.js";
+import { directoryExists } from "./meta/meta-directory.js";
 import type { ResolvedDBOptions } from "./options.js";
 import type { EngineEvent, EngineHost, StagedFile } from "./protocol.js";
 import { type SnapshotResult, storeSnapshot } from "./snapshot.js";
@@ -107,7 +109,11 @@ export class Session {
 
   async #attach(): Promise<AttachResult> {
     await this.#uploader.pause();
-    if (this.#engineIsStale) await this.#replaceEngine();
+    if (this.#engineIsStale) {
+      // Deleted with its directory, which another engine would make again. The one that there is says when the database is back.
+      if (!directoryExists(dirname(this.#options.settings.metaPath))) return { kind: "not-ready", reason: "absent" };
+      await this.#replaceEngine();
+    }
     const { settings, client, onDestinationAhead } = this.#options;
     const signal = this.#ended.signal;
     try {
@@ -291,7 +297,7 @@ export class Session {
       await this.syncAndWait(deadline);
     } catch (error) {
       // A database that cannot be read yet has nothing that could be lost.
-      if (this.#attachLoop.state.kind !== "waiting") {
+      if (this.#attachLoop.state.kind !== "waiting" && !isAbsent(error)) {
         failure = error;
         uncut = await this.#mayBeUncut();
       }
@@ -459,6 +465,11 @@ export class Session {
     this.#phaseSinceMs = Date.now();
     this.#events.emit({ type: "phase", phase, reason: attachment.kind === "waiting" ? attachment.reason : undefined });
   }
+}
+
+/** The database was deleted while it rested. */
+function isAbsent(error: unknown): boolean {
+  return isLSError(error, "LS_NOT_READY") && error.details.reason === "absent";
 }
 
 function captureEnded(path: string): LSError {

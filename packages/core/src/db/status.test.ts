@@ -11,7 +11,7 @@ const facts = (attachment: Attachment, more: Partial<PhaseFacts> = {}): PhaseFac
 });
 const attached: Attachment = { kind: "attached" };
 
-describe("phaseOf", () => {
+describe("[M9] phaseOf", () => {
   it.each<readonly [string, PhaseFacts, string]>([
     ["before the engine answers", facts({ kind: "none" }, { lifecycle: "opening" }), "opening"],
     ["bringing both sides together", facts({ kind: "attaching" }), "attaching"],

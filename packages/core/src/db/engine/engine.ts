@@ -11,6 +11,7 @@ import { copiesNow } from "./copies-now.js";
 import { Hindrance } from "./hindrance.js";
 import { LocalHold } from "./local-hold.js";
 import { OperationQueue } from "./operation-queue.js";
+import { networkWarning } from "./network-file-system.js";
 import { LOOK_MS } from "./pace.js";
 import { unlessBusy, withCode } from "./request-errors.js";
 import { Rest } from "./rest/rest.js";
@@ -157,6 +158,8 @@ export class Engine {
     await this.#rest.rise(slicer);
     if (this.#hold.known === undefined) {
       if (this.#gate.warning !== undefined) this.#emit({ type: "warning", code: "LS_SQLITE_TOO_OLD", message: this.#gate.warning });
+      const network = networkWarning(this.#settings.path);
+      if (network !== undefined) this.#emit({ type: "warning", code: "LS_NETWORK_FILE_SYSTEM", message: network });
       this.#capturing.look();
       await this.#hold.open(slicer);
       this.#lastPoll = performance.now();

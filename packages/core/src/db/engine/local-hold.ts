@@ -67,11 +67,12 @@ export class LocalHold {
   /**
    * Takes the lock again.
    * @returns false when somebody else had it, or changed something: what the disk holds is what counts, and it is loaded then.
-   * @throws LSError `LS_LOCKED`, …; it stays let go of.
+   * @throws LSError `LS_LOCKED`, …; `LS_NOT_READY` when the database was deleted with its directory, which is not made again. It stays let go of.
    */
   async takeUp(slicer: Slicer): Promise<boolean> {
     const { meta } = this.state;
     if (this.#resting !== undefined) {
+      if (!meta.isPossible()) throw absent(this.#settings.path);
       await meta.create();
       const { lock, unbroken } = DatabaseLock.resume(this.#driver, this.#resting, meta.owner);
       this.#lock = lock;
@@ -92,4 +93,8 @@ export class LocalHold {
     this.#lock?.release();
     this.#lock = undefined;
   }
+}
+
+function absent(path: string): LSError {
+  return new LSError("LS_NOT_READY", `${path} and its directory do not exist any more`, { retryable: true, details: { path, reason: "absent" } });
 }

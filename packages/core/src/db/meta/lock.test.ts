@@ -128,7 +128,7 @@ describe("DatabaseLock", () => {
     }
   });
 
-  it("is won by exactly one of several processes that start together", { timeout: 60_000 }, async () => {
+  it("[P5] is won by exactly one of several processes that start together", { timeout: 60_000 }, async () => {
     const children = [holder(), holder(), holder(), holder()];
     for (const child of children) await child.next();
     for (const child of children) child.go();

@@ -20,6 +20,10 @@ export function defaultMetaPath(databasePath: string): string {
   return join(dirname(path), `.${basename(path)}-litestream`);
 }
 
+export function directoryExists(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
 /**
  * The directory beside the database. `ltx/` is laid out as upstream lays it out and shared with it; `ls/` is ours alone.
  * Files and directories that are made here get the database's mode and owner.
@@ -40,6 +44,11 @@ export class MetaDirectory {
     this.ownPath = join(this.path, "ls");
     this.lockPath = join(this.ownPath, "lock");
     this.pageTablePath = join(this.ownPath, "pages");
+  }
+
+  /** Whether the directory exists that this one lies in. */
+  isPossible(): boolean {
+    return directoryExists(dirname(this.path));
   }
 
   /** Makes what is missing, durably. Idempotent. */
@@ -124,12 +133,12 @@ export class MetaDirectory {
 
   /** Whether there is any level-0 file; also before the directory is made. */
   hasStaged(): boolean {
-    return statSync(this.stagedPath, { throwIfNoEntry: false })?.isDirectory() === true && this.listStaged().length > 0;
+    return directoryExists(this.stagedPath) && this.listStaged().length > 0;
   }
 
   /** @returns whether it was missing; its name is durable once its parent is synced. */
   #makeDirectory(path: string): boolean {
-    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return false;
+    if (directoryExists(path)) return false;
     // Whoever may read the database's file may enter the directory.
     const mode = this.owner.mode | ((this.owner.mode & 0o444) >> 2) | 0o700;
     attempt("create", path, () => mkdirSync(path, { mode, recursive: true }));
