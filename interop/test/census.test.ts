@@ -40,7 +40,7 @@ function write(path: string, random: Random): void {
 }
 
 describe("after close()", () => {
-  it("no descriptor, handle, timer or temporary file is left, whatever went wrong before", { timeout: 60_000 }, async () => {
+  it("[L6] no descriptor, handle, timer or temporary file is left, whatever went wrong before", { timeout: 60_000 }, async () => {
     using dir = tempDir("n");
     await withSeed(seedOf(20_260_401), async (random) => {
       const path = dir.file("a.db");

@@ -26,7 +26,7 @@ interface CloseLoop {
 }
 
 describe.skipIf(skipped || process.platform !== "linux")("close() in the application's process", () => {
-  it("is safe 200 times over, with an open write transaction, an idle connection and a visiting sqlite3", { timeout: 240_000 }, async () => {
+  it("[H7, P1] is safe 200 times over, with an open write transaction, an idle connection and a visiting sqlite3", { timeout: 240_000 }, async () => {
     using dir = tempDir("f");
     const path = dir.file("a.db");
     const replicaPath = dir.file("replica");

@@ -30,7 +30,7 @@ function isExpected(error: unknown): boolean {
 }
 
 describe.each(["inline", "worker"] as const)("calls in any order, engine %s", (host) => {
-  it("settle, and close() leaves a replica that holds everything", { timeout: 120_000 }, () =>
+  it("[H3] settle, and close() leaves a replica that holds everything", { timeout: 120_000 }, () =>
     withSeed(seedOf(20), async (random) => {
       using dir = tempDir();
       const store = new FaultStore(new MemoryClient());

@@ -72,7 +72,7 @@ describe("DB", () => {
     app.close();
   });
 
-  it("waits for a database that is absent, empty, or not in WAL mode, and says which", async () => {
+  it("[M12] waits for a database that is absent, empty, or not in WAL mode, and says which", async () => {
     using dir = tempDir();
     const path = dir.file("app.db");
     const client = new MemoryClient();
@@ -81,10 +81,18 @@ describe("DB", () => {
     const { db } = setup;
     await db.open();
     expect(db.status()).toMatchObject({ phase: "waiting", reason: "absent" });
-    await expect(db.syncAndWait()).rejects.toMatchObject({ code: "LS_NOT_READY", details: { reason: "absent" } });
+    await expect(db.syncAndWait()).rejects.toMatchObject({
+      code: "LS_NOT_READY",
+      message: `${path} cannot be replicated yet: it does not exist yet`,
+      details: { reason: "absent" },
+    });
     const app = new Database(path);
     app.exec("CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT)");
-    await expect(db.syncAndWait()).rejects.toMatchObject({ code: "LS_NOT_READY", details: { reason: "not-wal", pragma: "PRAGMA journal_mode = WAL" } });
+    await expect(db.syncAndWait()).rejects.toMatchObject({
+      code: "LS_NOT_READY",
+      message: `${path} cannot be replicated yet: it is not in WAL mode; run PRAGMA journal_mode = WAL on it`,
+      details: { reason: "not-wal", pragma: "PRAGMA journal_mode = WAL" },
+    });
     expect(counter.total).toBe(0);
     app.exec("PRAGMA journal_mode = WAL");
     insert(app, "first");
@@ -104,6 +112,28 @@ describe("DB", () => {
     await Promise.all([setup.db.close(), setup.db.close(), opening]);
     await setup.db.close();
     expect(await bodies(client, dir.file("out.db"))).toEqual(["quick"]);
+    app.close();
+  });
+
+  it("[C12, H4] makes a commit durable that is made while close() uploads the last one before it", async () => {
+    using dir = tempDir();
+    const store = new FaultStore(new MemoryClient());
+    await using setup = database(dir.file("app.db"), store);
+    const app = application(dir.file("app.db"));
+    await setup.db.open();
+    await setup.db.syncAndWait();
+    let more = 1;
+    store.arm({
+      operation: "write",
+      fault: { kind: "fail" },
+      when: () => {
+        if (more-- > 0) insert(app, "meanwhile");
+        return false;
+      },
+    });
+    insert(app, "before");
+    await setup.db.close();
+    expect(await bodies(store, dir.file("out.db"))).toEqual(["before", "meanwhile"]);
     app.close();
   });
 
@@ -201,7 +231,7 @@ describe("a destination that fails", () => {
   const unavailable = new LSError("LS_STORAGE_UNAVAILABLE", "down", { retryable: true });
   const denied = new LSError("LS_STORAGE_DENIED", "credentials refused");
 
-  it("at open(): status shows it, and attaching goes on by itself", async () => {
+  it("[M8] at open(): status shows it, and attaching goes on by itself", async () => {
     using dir = tempDir();
     const store = new FaultStore(new MemoryClient());
     store.arm({ operation: "list", fault: { kind: "fail", error: unavailable } });
@@ -210,7 +240,7 @@ describe("a destination that fails", () => {
     await using setup = database(dir.file("app.db"), store, { syncIntervalMs: 100 });
     const { db } = setup;
     await db.open();
-    expect(db.status()).toMatchObject({ phase: "retrying", lastError: { code: "LS_STORAGE_UNAVAILABLE" } });
+    expect(db.status()).toMatchObject({ phase: "retrying", lastError: { code: "LS_STORAGE_UNAVAILABLE" }, nextRetryAt: expect.any(Date) });
     await expect(db.sync()).rejects.toMatchObject({ code: "LS_STORAGE_UNAVAILABLE" });
     const patient = db.syncAndWait({ signal: AbortSignal.timeout(20_000) });
     await expect(db.syncAndWait({ signal: AbortSignal.timeout(50) })).rejects.toMatchObject({ name: "TimeoutError" });
@@ -221,7 +251,7 @@ describe("a destination that fails", () => {
     app.close();
   });
 
-  it("by refusing credentials: syncAndWait() rejects with it, and replication recovers when they are back", async () => {
+  it("[M7, M8] by refusing credentials: syncAndWait() rejects with it, and replication recovers when they are back", async () => {
     using dir = tempDir();
     const store = new FaultStore(new MemoryClient());
     const app = application(dir.file("app.db"));
@@ -253,6 +283,8 @@ describe("a destination that fails", () => {
     await setup.db.syncAndWait();
     insert(app, "throttled");
     store.arm({ operation: "write", fault: { kind: "fail", error: unavailable } });
+    // By now the wait for the next attempt is longer than close() has time.
+    while ((setup.of("upload-failed").at(-1)?.failures ?? 0) < 8) await setup.db.syncAndWait({ signal: AbortSignal.timeout(20) }).catch(() => {});
     setTimeout(() => store.heal(), 1500);
     await setup.db.close();
     expect(await bodies(store, dir.file("out.db"))).toEqual(["throttled"]);

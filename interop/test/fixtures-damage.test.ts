@@ -124,7 +124,7 @@ describe("better than upstream", () => {
     ["snapshot-bad-checksum", "h-base-multi", "0000000000000033", file(9, 1n, 0x2en)],
     ["snapshot-empty", "h-base-multi", "0000000000000033", file(9, 1n, 0x2en)],
     ["compacted-bad-l0-good", "h-base-l0", "0000000000000021", file(1, 1n, 8n)],
-  ])("%s: the latest state comes from another chain, and the file is named", async (name, base, hex, damaged) => {
+  ])("[Q6] %s: the latest state comes from another chain, and the file is named", async (name, base, hex, damaged) => {
     expect(await restored(name, {})).toMatchObject({ sha256: good(base, hex), result: { damaged: [damaged] } });
   });
 
@@ -150,7 +150,7 @@ describe("better than upstream", () => {
     });
   });
 
-  test("a gap is named, for the latest state and for a time behind it", async () => {
+  test("[Q3] a gap is named, for the latest state and for a time behind it", async () => {
     const missing = { code: "LS_LTX_MISSING", details: { missing: { minTXID: 0x10n, maxTXID: 0x10n }, before: { txid: 0xfn } } };
     expect(await restored("l0-missing-two", {})).toMatchObject(missing);
     expect(await restored("l0-missing-two", { timestamp: new Date("2026-11-23T03:10:22.522Z") })).toMatchObject(missing);

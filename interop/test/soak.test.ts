@@ -39,13 +39,15 @@ describe("a long stretch beside an application that checkpoints as it likes", ()
     expect((await judge(known, dir.path, 1, byUs)).faults).toEqual([]);
   });
 
-  it("goes on where it was after it has been suspended, although the application wrote and checkpointed meanwhile", { timeout: 60_000 }, async () => {
+  it("[P6] goes on where it was after it has been suspended, although the application wrote and checkpointed meanwhile", { timeout: 60_000 }, async () => {
     using dir = tempDir("o");
     const path = dir.file("a.db");
     const replicaPath = dir.file("replica");
     await using writer = await Writer.start({ path, seed: 52, workload: "checkpoints", busyTimeoutMs: 3_000 });
     await writer.step(20);
-    await using replicator = new Replicator({ path, replicaPath, replica: { syncIntervalMs: 20 } });
+    const events: SeenEvent[] = [];
+    // `as`: the product's events
+    await using replicator = new Replicator({ path, replicaPath, replica: { syncIntervalMs: 20 }, onEvent: (event) => events.push(event as SeenEvent) });
     await replicator.open();
     const models = new Map([[await replicator.syncAndWait(), modelOfLive(path)]]);
     for (let i = 0; i < 3; i++) {
@@ -55,6 +57,7 @@ describe("a long stretch beside an application that checkpoints as it likes", ()
       models.set(await replicator.syncAndWait(), modelOfLive(path));
     }
     await replicator.close();
+    expect(events.filter(({ type }) => ["continued", "detached", "warning", "failed"].includes(type))).toEqual([]);
     expect((await judge([{ name: "suspended", replicaPath, models }], dir.path, 1, byUs)).faults).toEqual([]);
   });
 });

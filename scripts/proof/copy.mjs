@@ -17,7 +17,8 @@ export function copyRepository() {
     mkdirSync(dirname(join(root, path)), { recursive: true });
     cpSync(join(ROOT, path), join(root, path), { verbatimSymlinks: true });
   }
-  symlinkSync(join(ROOT, "node_modules"), join(root, "node_modules"));
+  // Dependencies, and the other implementations that tests compare with.
+  for (const folder of ["node_modules", ".peers"]) if (existsSync(join(ROOT, folder))) symlinkSync(join(ROOT, folder), join(root, folder));
   for (const { path } of workspacePackages()) {
     // Links in a package's node_modules are relative: they lead to the packages of the copy.
     for (const folder of [`${path}/node_modules`, `${path}/dist`]) {

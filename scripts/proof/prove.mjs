@@ -4,8 +4,8 @@ import { childEnvironment, runNode } from "../lib/run.mjs";
 import { digestOf } from "./mutation.mjs";
 import { patternFor } from "./titles.mjs";
 
-/** A defect may turn an end into a hang; that counts as noticed. */
-const TEST_MS = 60_000;
+/** A defect may turn an end into a hang; that counts as noticed. Far longer than any of these tests takes, also beside others. */
+const TEST_MS = 180_000;
 
 /**
  * What came of one defect.

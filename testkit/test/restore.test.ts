@@ -151,6 +151,22 @@ describe("the right database", () => {
     expect(sink.calls).not.toContain("begin");
   });
 
+  test("[F6] any file of the plan that was cut short, to nothing too, is named, and the target stays as it was", async () => {
+    using dir = tempDir("restore");
+    const { history: made } = await history(14);
+    const refs = [ref(9, 1, 4), ref(1, 5, 8), ref(0, 9, 9), ref(0, 10, 10)];
+    for (const victim of refs) {
+      for (const size of [0, 1, 99, 150, -1]) {
+        const client = new MemoryClient();
+        await made.putAll(client, refs);
+        client.put(victim, (client.peek(victim) ?? new Uint8Array(0)).subarray(0, size === -1 ? -1 : size));
+        const error = await failure(restore(client, { outputPath: dir.file("out.db") }));
+        expect(isLSError(error, "LS_LTX_CORRUPTED") && error.details).toMatchObject({ damaged: [victim] });
+        expect(readdirSync(dir.path)).toEqual([]);
+      }
+    }
+  });
+
   test("swapped files are damaged files", async () => {
     const { history: made, client } = await history(1);
     client.put(ref(0, 5, 5), await made.raw(4n));
@@ -179,9 +195,12 @@ describe("a destination that misbehaves", () => {
     const counter = new RequestCounter(new MemoryClient());
     await made.putAll(counter.inner as MemoryClient, made.rawRefs());
     const store = new FaultStore(counter);
+    // Together more failures in each megabyte than are forgiven without progress.
+    let requests = 0;
+    store.arm({ operation: "open", fault: { kind: "fail" }, when: () => requests++ % 4 !== 3 });
     store.arm({ operation: "open", fault: { kind: "drop", afterBytes: 300_000 } });
     const sink = new MemorySink();
-    await hurried(restoreTo(store, sink));
+    await hurried(restoreTo(store, sink, { parallelism: 1 }));
     expect(Buffer.compare(sink.database ?? new Uint8Array(0), made.state(1n))).toBe(0);
     const size = made.state(1n).length;
     expect(counter.count("open")).toBeGreaterThan(size / 300_000);
@@ -285,7 +304,17 @@ describe("a destination that misbehaves", () => {
     }
   });
 
-  test("[F10] no more requests at a time than asked for", async () => {
+  test("[F5] by time or not: each level is listed once, and only files that are applied are opened", async () => {
+    const { history: made, client } = await history(7, 60);
+    await made.putAll(client, [ref(9, 1, 20)]);
+    for (const options of [{ timestamp: made.timeOf(40n) }, { txid: 40n }]) {
+      const counter = new RequestCounter(client);
+      expect(await restoreTo(counter, new MemorySink(), options)).toMatchObject({ txid: 40n });
+      expect([counter.count("list"), counter.count("open")]).toEqual([10, 21]);
+    }
+  });
+
+  test("[F10, F16] as many requests at a time as asked for, and no more", async () => {
     const { client } = await history(7, 40);
     let open = 0;
     let most = 0;
@@ -309,7 +338,7 @@ describe("a destination that misbehaves", () => {
 });
 
 describe("the sink", () => {
-  test("a damaged file makes it begin again", async () => {
+  test("[Q6] a damaged file makes it begin again", async () => {
     const { history: made, client } = await history(8);
     await made.putAll(client, [ref(9, 1, 10)]);
     const snapshot = client.peek(ref(9, 1, 10)) ?? new Uint8Array(0);
@@ -353,6 +382,30 @@ describe("errors say what there is", () => {
     await client.deleteLTXFiles([ref(0, 1, 1)]);
     const noStart = await failure(restoreTo(client, new MemorySink()));
     expect(isLSError(noStart, "LS_NO_SNAPSHOTS") && noStart.details).toMatchObject({ reason: "no-start" });
+  });
+
+  test("[M12] the message says what was asked for, what is missing or damaged, and what there is instead", async () => {
+    const made = new LTXHistory(new Random(9), { transactions: 12 });
+    const client = new MemoryClient();
+    const messageOf = async (options: Parameters<typeof restoreTo>[2]): Promise<string> => {
+      const error = await failure(restoreTo(client, new MemorySink(), options));
+      return error instanceof Error ? error.message : "no error";
+    };
+    const point = (txid: bigint): string => `TXID ${formatTXID(txid)} of ${made.timeOf(txid).toISOString()}`;
+    expect(await messageOf({})).toBe("the destination holds no LTX files");
+    await made.putAll(client, [ref(0, 3, 3)]);
+    expect(await messageOf({})).toBe("the destination holds LTX files, but none that starts at TXID 1, so there is nothing to build on");
+    await made.putAll(client, [ref(1, 1, 2), ref(0, 5, 5), ref(0, 6, 6)]);
+    expect(await messageOf({ txid: 1n })).toBe(`no file ends at TXID ${formatTXID(1n)}; nearest after: ${point(2n)}`);
+    expect(await messageOf({})).toBe(`the newest state cannot be restored: TXID ${formatTXID(4n)} is missing; nearest before: ${point(3n)}`);
+    expect(await messageOf({ txid: 6n })).toBe(`TXID ${formatTXID(6n)} cannot be restored: TXID ${formatTXID(4n)} is missing; nearest before: ${point(3n)}`);
+    const early = new Date(made.timeOf(1n).getTime() - 1);
+    expect(await messageOf({ timestamp: early })).toBe(`nothing is as old as the state at ${early.toISOString()}; nearest after: ${point(2n)}`);
+    await made.putAll(client, [ref(0, 4, 4)]);
+    client.put(ref(0, 4, 4), (client.peek(ref(0, 4, 4)) ?? new Uint8Array(0)).subarray(0, 50));
+    expect(await messageOf({})).toBe(
+      `the newest state cannot be restored without damaged files; unusable: level 0 ${formatTXID(4n)}-${formatTXID(4n)} (only 50 bytes long); nearest before: ${point(3n)}`,
+    );
   });
 
   test("[F15] nearest points", async () => {
@@ -404,6 +457,22 @@ describe("to a file", () => {
     expect(statSync(dir.file("a", "b")).mode & 0o777).toBe(0o700);
   });
 
+  test("[F19] the file is the source's, byte for byte: it opens in WAL mode again, and no restore changes it", async () => {
+    using dir = tempDir("restore");
+    const source = new Database(dir.file("source.db"));
+    source.exec("PRAGMA journal_mode = WAL; CREATE TABLE t (v); INSERT INTO t VALUES (1); PRAGMA wal_checkpoint(TRUNCATE)");
+    const bytes = source.serialize();
+    source.close();
+    const client = await replicaOf(bytes);
+    for (const name of ["one.db", "two.db"]) {
+      await restore(client, { outputPath: dir.file(name), integrityCheck: "full", driver: Database });
+      expect(readFileSync(dir.file(name)).equals(bytes)).toBe(true);
+    }
+    const restored = new Database(dir.file("one.db"));
+    expect(restored.pragma("journal_mode", { simple: true })).toBe("wal");
+    restored.close();
+  });
+
   test("[F8, F18] does not overwrite, and touches nothing", async () => {
     using dir = tempDir("restore");
     const { client } = await history(10);
@@ -413,13 +482,16 @@ describe("to a file", () => {
     expect(isLSError(await failure(restore(client, { outputPath: output })), "LS_OUTPUT_EXISTS")).toBe(true);
     expect(readFileSync(output, "utf8")).toBe("precious");
     expect(readFileSync(`${output}-wal`, "utf8")).toBe("as well");
+    writeFileSync(dir.file("alone.db"), "precious too");
+    expect(isLSError(await failure(restore(client, { outputPath: dir.file("alone.db") })), "LS_OUTPUT_EXISTS")).toBe(true);
+    expect(readFileSync(dir.file("alone.db"), "utf8")).toBe("precious too");
 
     mkdirSync(dir.file("directory"));
     symlinkSync("nowhere", dir.file("dangling"));
     for (const name of ["directory", "dangling"]) {
       expect(isLSError(await failure(restore(client, { outputPath: dir.file(name) })), "LS_OUTPUT_EXISTS")).toBe(true);
     }
-    expect(readdirSync(dir.path).sort()).toEqual(["dangling", "directory", "out.db", "out.db-wal"]);
+    expect(readdirSync(dir.path).sort()).toEqual(["alone.db", "dangling", "directory", "out.db", "out.db-wal"]);
   });
 
   test("an output that appears meanwhile is not overwritten", async () => {
@@ -609,6 +681,10 @@ async function sqliteReplica(sql: string): Promise<MemoryClient> {
   database.exec(sql);
   const bytes = database.serialize();
   database.close();
+  return replicaOf(bytes);
+}
+
+async function replicaOf(bytes: Uint8Array): Promise<MemoryClient> {
   const pages = Array.from({ length: bytes.length / 4096 }, (_, i) => ({ pgno: i + 1, data: bytes.subarray(i * 4096, (i + 1) * 4096) }));
   const client = new MemoryClient();
   await client.writeLTXFile(ref(0, 1, 1), encodeLTX({ pageSize: 4096, commit: pages.length, minTXID: 1n, maxTXID: 1n, timestampMs: 0 }, pages));

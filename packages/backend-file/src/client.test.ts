@@ -420,7 +420,7 @@ describe("reading", () => {
     expect(await read(all.length + 1, 5)).toHaveLength(0);
   });
 
-  test("chunks are the caller's own, unless it gives them back", async () => {
+  test("[P8] chunks are the caller's own, unless it gives them back", async () => {
     await client.writeLTXFile(ref(1n), ltx(1n, TIME, 1500));
     const all = readFileSync(pathOf(1n));
     const kept: Uint8Array[] = [];
@@ -462,7 +462,7 @@ describe("reading", () => {
 });
 
 describe("deleting", () => {
-  test("what is gone counts as deleted; what fails is told file by file", async () => {
+  test("[E9] what is gone counts as deleted; what fails is told file by file", async () => {
     await client.writeLTXFile(ref(1n), ltx(1n));
     mkdirSync(pathOf(2n));
     await client.deleteLTXFiles([]);

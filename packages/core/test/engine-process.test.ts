@@ -77,7 +77,7 @@ test("killed at any moment: what was staged never changes, and the next run goes
   expect(replica.txid).toBeGreaterThan(3n);
 }, 60_000);
 
-test("a second copy of SQLite in the process stops the engine", async () => {
+test("[P2] a second copy of SQLite in the process stops the engine", async () => {
   using directory = tempDirectory();
   const path = join(directory.path, "app.db");
   openWAL(path).exec("CREATE TABLE first (x)").close();

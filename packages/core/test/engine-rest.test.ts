@@ -237,9 +237,9 @@ describe("what others do while it rests", () => {
     // A watch belongs to the directory and not to its name.
     renameSync(directory.path, `${directory.path}-moved`);
     cpSync(`${directory.path}-moved`, directory.path, { recursive: true });
-    rmSync(`${directory.path}-moved`, { recursive: true });
     commit(path).close();
     await until("it is missed", () => !isResting(engine), 20_000);
+    rmSync(`${directory.path}-moved`, { recursive: true });
     await engine.sync();
     await replica.pull(engine.settings);
     expect(replica.differences(imageOf(path))).toEqual([]);

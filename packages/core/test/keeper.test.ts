@@ -199,10 +199,26 @@ describe(`keeping (seed ${seed})`, () => {
     kept.store.arm({ operation: "list", fault: { kind: "fail", error: unavailable } });
     kept.store.arm({ operation: "delete", fault: { kind: "keep", refuse: () => true }, times: 1 });
     await kept.pass(6 * 60_000);
+    const known = kept.keeper.status().levels ?? [];
+    expect(known.length).toBeGreaterThan(2);
+    for (const { level, files } of known) expect([level, files]).toEqual([level, (await kept.list(level)).length]);
+    expect(kept.of("keeping-failed")).toMatchObject([{ work: "retention", error: { code: "LS_STORAGE_UNAVAILABLE" } }]);
     kept.store.heal();
     await kept.pass(HOUR);
     await kept.expectSound();
   }, 60_000);
+
+  test("[L5] a snapshot at most once per interval, and with an interval of 0 none, however much is committed", async () => {
+    for (const [snapshotIntervalMs, expected] of [
+      [60_000, 4],
+      [0, 0],
+    ] as const) {
+      const kept = new Kept(seed, { settings: { ...DEFAULTS, snapshotIntervalMs } });
+      await kept.attach();
+      await kept.run(200);
+      expect(kept.of("snapshot")).toHaveLength(expected);
+    }
+  });
 
   test("[D6] ended in the middle of a merge: nothing is visible, and a new listing goes on", async () => {
     const kept = new Kept(seed);

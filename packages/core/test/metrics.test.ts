@@ -17,7 +17,7 @@ import { openWAL, tempDirectory, until } from "./harness.js";
 /** Some phases are too short to be seen here; the other families need a writer beside whom no checkpoint ever gets through, or a full disk; see src/metrics/prometheus.test.ts. */
 const ELSEWHERE = ["litestream_phase", "litestream_disk_full", "litestream_barriers_total", "litestream_barrier_seconds_total"];
 
-test("[M3, M4, M5] each metric moves when what it counts happens, and a Store's metrics are its databases'", async () => {
+test("[L9, M3, M4, M5] each metric moves when what it counts happens, and a Store's metrics are its databases'", async () => {
   using directory = tempDirectory();
   const path = join(directory.path, "app.db");
   const app = openWAL(path);
@@ -121,7 +121,7 @@ test("[M3, M4, M5] each metric moves when what it counts happens, and a Store's 
     const families = new Set([...seen.keys()].map((key) => key.slice(0, key.indexOf("{"))));
     expect(DB_FAMILIES.map(({ name }) => name).filter((name) => !families.has(name))).toEqual([]);
 
-    // L9: what is taken out leaves no series behind.
+    // What is taken out leaves no series behind.
     await store.remove(db);
     expect(store.metrics()).toEqual({ databases: [], heartbeat: undefined });
   } finally {

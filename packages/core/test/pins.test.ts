@@ -59,7 +59,7 @@ async function restoring(through: (gated: Gated, kept: Kept) => void): Promise<{
   return { kept, gated, sink, done };
 }
 
-test(`retention in this process leaves what a restore is reading, and takes it afterwards (seed ${seed})`, async () => {
+test(`[E3] retention in this process leaves what a restore is reading, and takes it afterwards (seed ${seed})`, async () => {
   const { kept, gated, sink, done } = await restoring((client, { store }) => sharePins(client, store));
   await kept.pass(HOUR);
   // TXID 1 is in the snapshot that the restore begins with; what it reads above that stays.

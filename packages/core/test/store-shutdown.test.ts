@@ -79,7 +79,7 @@ function missingIn(error: unknown): readonly Missing[] {
   return error.details.databases as readonly Missing[];
 }
 
-test("H1: what is throttled during close() is repeated until it has arrived", async () => {
+test("[H1] what is throttled during close() is repeated until it has arrived", async () => {
   const faults = new FaultStore(new MemoryClient());
   const { app, db } = written("a.db", faults);
   const store = storeOf([db]);
@@ -127,7 +127,7 @@ test("after shutdownTimeoutMs it says of each database from which TXID on it is 
   expect(await rowsOf(worse)).toEqual(["last"]);
 });
 
-describe("H2: a second signal ends it at once", () => {
+describe("[H2] a second signal ends it at once", () => {
   test.each(["a failure that is waited out", "a request that hangs"])("%s", async (what) => {
     const faults = new FaultStore(new MemoryClient());
     const { app, db } = written("a.db", faults);
@@ -189,7 +189,7 @@ test("a client that ignores its signal holds close() up for seconds, not for eve
   expect((await rowsOf(client)).at(-1)).toBe("last");
 });
 
-test("H4: opened, written and closed at once: the row is durable", async () => {
+test("[H4] opened, written and closed at once: the row is durable", async () => {
   const client = new MemoryClient();
   const { app, db } = written("a.db", client);
   const store = storeOf([db]);
@@ -200,7 +200,7 @@ test("H4: opened, written and closed at once: the row is durable", async () => {
   expect(await rowsOf(client)).toEqual(["quick"]);
 });
 
-test("H6, L10: closing twice, at the same time, and after a failed open; nothing stays behind that keeps a process alive", async () => {
+test("[H6, L10] closing twice, at the same time, and after a failed open; nothing stays behind that keeps a process alive", async () => {
   const script = `
     import { createRequire } from "node:module";
     import { DB, Replica, Store } from ${JSON.stringify(new URL("../dist/index.js", import.meta.url).href)};

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { FaultStore } from "../../../testkit/src/fault-store.js";
 import { MemoryClient } from "../../../testkit/src/memory-client.js";
 import { Random, seedOf } from "../../../testkit/src/random.js";
@@ -41,6 +41,7 @@ beforeEach(() => {
   dbs = [];
 });
 afterEach(async () => {
+  vi.restoreAllMocks();
   for (const store of stores) await store.close({ signal: AbortSignal.abort() }).catch(() => {});
   for (const db of dbs) await db.close({ signal: AbortSignal.abort() }).catch(() => {});
   for (const source of sources) source.close();
@@ -192,11 +193,11 @@ describe("a database in a Store", () => {
     await expectSame(dbA.replica.client, a);
   });
 
-  test("[C5, J10] gives its observer, logger and timeout to databases that have none", async () => {
+  test("[C5, J10, M11] gives its observer, logger and timeout to databases that have none", async () => {
     source("a.db");
     source("b.db");
     const [ofStore, own, lines] = [[] as string[], [] as string[], [] as string[]];
-    const log = (message: string): void => void lines.push(message);
+    const log = (message: string, fields?: object): void => void lines.push(`${message} ${fields !== undefined && "db" in fields ? fields.db : ""}`);
     const logger = { debug: log, info: log, warn: log, error: log };
     const dbA = database("a.db");
     const dbB = new DB(path("b.db"), {
@@ -212,8 +213,43 @@ describe("a database in a Store", () => {
     expect(ofStore).toContain("a attached");
     expect(ofStore).not.toContain("b attached");
     expect(own).toContain("attached");
-    expect(lines.filter((line) => line === "attached")).toHaveLength(2);
+    expect(lines.filter((line) => line.startsWith("attached")).sort()).toEqual([`attached ${dbA.path}`, `attached ${dbB.path}`]);
+    // Every line says which database it is about.
+    expect(lines.filter((line) => !line.endsWith(dbA.path) && !line.endsWith(dbB.path))).toEqual([]);
   });
+});
+
+/** Where something is no plain data: nothing but these survives `structuredClone`, `JSON` with a replacer for bigints, or a message between threads. */
+function notPlain(value: unknown, at = ""): string[] {
+  if (value === null || ["undefined", "boolean", "number", "bigint", "string"].includes(typeof value) || value instanceof Date) return [];
+  const isPlain = typeof value === "object" && [Object.prototype, Array.prototype].includes(Object.getPrototypeOf(value));
+  return isPlain ? Object.entries(value).flatMap(([key, inner]) => notPlain(inner, `${at}.${key}`)) : [at];
+}
+
+test("[M13] results, status, metrics and events are plain data, and the caller's own: what was given once does not change", async () => {
+  const original = source("a.db");
+  const client = new FaultStore(new MemoryClient());
+  const db = database("a.db", client);
+  const events: StoreEvent[] = [];
+  const store = storeOf([db], { ...FAST, onEvent: (event) => events.push(event) });
+  await store.open();
+  insert(original);
+  client.arm({ operation: "write", fault: { kind: "fail" }, times: 2 });
+  await db.syncAndWait();
+  const early = [store.status(), store.metrics(), await db.syncStatus(), await db.checkpoint(), await db.snapshot()];
+  const copies = structuredClone(early);
+  for (let i = 0; i < 20; i++) insert(original, 50_000);
+  await db.syncAndWait();
+  const happened = (kind: string): boolean => events.some(({ type }) => type === kind);
+  await until("it is kept", () => {
+    insert(original);
+    return ["compacted", "snapshot", "retention"].every(happened);
+  });
+  expect(store.metrics()).not.toEqual(early[1]);
+  expect(early).toEqual(copies);
+  await store.close();
+  expect(notPlain({ early, late: [store.status(), store.metrics()], events })).toEqual([]);
+  expect(["phase", "attached", "cut", "upload-failed", "uploaded", "recovered"].filter((kind) => !happened(kind))).toEqual([]);
 });
 
 describe("refused", () => {
@@ -303,6 +339,36 @@ describe("trouble", () => {
     await opened;
     for (const [i, db] of good.entries()) await expectSame(db.replica.client, originals[i] ?? never());
   }, 60_000);
+
+  test("[K1] many at once: they are started a few at a time", async () => {
+    let letGo = (): void => {};
+    const gate = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    let listing = 0;
+    // The Store's patience with those that do not answer, which a loaded machine may use up before all of them ask.
+    // `as`: setTimeout has more to it than what is called here.
+    const { setTimeout: after } = globalThis;
+    vi.spyOn(globalThis, "setTimeout").mockImplementation(((callback: () => void, ms: number) => after(callback, ms === 5000 ? 60_000 : ms)) as never);
+    class Waiting extends MemoryClient {
+      override async *ltxFiles(...args: Parameters<MemoryClient["ltxFiles"]>): ReturnType<MemoryClient["ltxFiles"]> {
+        listing++;
+        await gate;
+        yield* super.ltxFiles(...args);
+      }
+    }
+    const names = Array.from({ length: 20 }, (_, i) => `${i}.db`);
+    for (const name of names) source(name);
+    const store = storeOf(names.map((name) => database(name, new Waiting())));
+    const opened = store.open();
+    // Each lists ten levels.
+    await until("the first ones ask", () => listing >= 160);
+    await sleep(300);
+    expect(listing).toBe(160);
+    letGo();
+    await opened;
+    expect(listing).toBe(200);
+  }, 30_000);
 
   test("of the only database is open()'s own error, and the Store is closed", async () => {
     writeFileSync(path("junk.db"), "this is no database, but long enough to look like one".repeat(100));

@@ -174,14 +174,15 @@ describe("Uploader", () => {
     expect(made.destination.files.size).toBe(0);
   });
 
-  it("cancels the attempt in flight when it pauses, and finds out later what became of it", async () => {
+  it("[H3] cancels the attempt in flight when it pauses, which is no failure, and finds out later what became of it", async () => {
     const made = setup();
     made.destination.faults.push({ kind: "hang" });
     made.uploader.start(0n, []);
     made.uploader.enqueue(made.staged(1n));
     await until("the attempt", () => made.destination.log.length === 1);
     await made.uploader.pause();
-    expect(made.uploader.status.pendingFiles).toBe(1);
+    expect(made.uploader.status).toMatchObject({ pendingFiles: 1, failure: undefined });
+    expect(made.failures).toEqual([]);
     made.uploader.resume();
     await made.uploader.waitFor(1n);
     expect(made.destination.log).toEqual(["write 1", "read 1", "write 1"]);

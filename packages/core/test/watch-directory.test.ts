@@ -413,7 +413,11 @@ describe("[K12] a database is deleted while it is attached", () => {
     const faults = new FaultStore(new MemoryClient());
     if (how === "with uploads that wait") faults.arm({ operation: "write", fault: { kind: "fail" } });
     const store = await openStore();
-    const watch = await watchIn(store, { intervalMs: 50, replicaFor: () => faults, databaseOptions: { driver: Database, host: "inline", restAfterMs: 50, shutdownTimeoutMs: 1000 } });
+    const watch = await watchIn(store, {
+      intervalMs: 50,
+      replicaFor: () => faults,
+      databaseOptions: { driver: Database, host: "inline", restAfterMs: 50, shutdownTimeoutMs: 1000 },
+    });
     expect(membersOf(store)).toEqual(["tenant/a.db"]);
     if (how === "at rest") await until("it rests", () => watch.databases[0]?.status().phase === "resting");
     else await until("an upload fails", () => of("upload-failed").length > 0);
@@ -475,6 +479,27 @@ function pathsOf({ details }: LSError): string[] {
   // `as`: the details of this code.
   return (details as { databases: { path: string }[] }).databases.map(({ path }) => path);
 }
+
+test("[K6] one that is made anew while the one before it is still being flushed comes after it", async () => {
+  const faults = new FaultStore(new MemoryClient());
+  const app = create("a.db", "first");
+  const store = await openStore();
+  const watch = await watchIn(store, { replicaFor: () => faults, intervalMs: 50 });
+  await watch.databases[0]?.syncAndWait();
+  faults.arm({ operation: "write", fault: { kind: "fail" } });
+  app.exec("INSERT INTO t VALUES ('last')");
+  await watch.databases[0]?.sync();
+  drop("a.db");
+  await untilMembers(store, []);
+  create("a.db", "anew");
+  await sleep(200);
+  expect(membersOf(store)).toEqual([]);
+  faults.heal();
+  await untilMembers(store, ["a.db"]);
+  await until("it runs", () => watch.databases.every((db) => runs(db)));
+  await watch.databases[0]?.syncAndWait();
+  expect(await rowsOf(faults)).toEqual(["anew"]);
+});
 
 test("[K6] any order of creating, deleting, renaming, opening and closing: what is there in the end is what is replicated", async () => {
   const seed = seedOf(Date.now() >>> 0);

@@ -105,7 +105,7 @@ test.each<[string, number, number[], LTXErrorCode]>([
   expect(code(() => decodeLTXHeader(header))).toBe(expected);
 });
 
-test("refuses a short header, ignores what follows it", () => {
+test("[M10] refuses a short header, ignores what follows it", () => {
   const bytes = encodeLTXHeader(MINIMAL);
   expect(code(() => decodeLTXHeader(bytes.subarray(0, 99)))).toBe("LTX_TRUNCATED");
   const longer = new Uint8Array(120);

@@ -1,11 +1,32 @@
 import { mutation } from "../mutation.mjs";
 
 const KEEPER = "core/test/keeper.test.ts";
+const PLAN = "core/src/compaction/plan-retention.ts";
+const PLAN_TEST = "core/src/compaction/plan-retention.test.ts";
 
 export const E = [
+  mutation("E1", PLAN, "    if (file.maxTXID > heldUntil) break;\n", "", PLAN_TEST),
   mutation("E2 E11 L11", "core/src/db/engine/staged-files.ts", "      this.#acknowledged.shift();\n", "", "core/test/engine-capture.test.ts"),
+  mutation("E3", "core/src/restore/restore-to.ts", "const unpin = pinFiles(client, plan.files);", "const unpin = (): void => {};", "core/test/pins.test.ts"),
+  mutation("E5", PLAN, "      if (deleted === 0) return { files: [], atMs: expiresMs };\n      break;", "      continue;", PLAN_TEST),
   mutation("E6", "core/src/store/keeper.ts", "      throw deletionFailed(failures);\n", "", KEEPER),
-  mutation("E7", "core/src/store/keeper.ts", "if (keys.has(fileKey(file))) remaining.push(file);", "", KEEPER),
+  mutation("E7", "core/src/store/keeper.ts", "if (keys.has(fileKey(file))) remaining.push(file);", "keys.delete(fileKey(file));", KEEPER),
+  mutation(
+    "E9",
+    "backend-file/src/client.ts",
+    "const path = ltxFilePath(this.path, ref);\n      await unlink",
+    "const path = `${levelDirectory(this.path, ref.level)}/${ref.minTXID}-${ref.maxTXID}.ltx`;\n      await unlink",
+    "backend-file/src/client.test.ts",
+  ),
+  mutation("E10", PLAN, "if (retentionMs === 0) return NOTHING;\n", "", PLAN_TEST),
+  mutation("E10", PLAN, "if (retentionMs === 0 || snapshots.length === 0)", "if (snapshots.length === 0)", PLAN_TEST),
+  mutation(
+    "E12",
+    PLAN,
+    "  while (expired < snapshots.length - 1 && isPast(snapshots[expired], expiresMs, nowMs)) expired++;\n",
+    "  while (expired < snapshots.length && isPast(snapshots[expired], expiresMs, nowMs)) expired++;\n  if (expired === snapshots.length) return { files: snapshots, atMs: undefined };\n",
+    PLAN_TEST,
+  ),
   mutation("E13", "core/src/restore/list-all.ts", "if (!patient) throw error;", "if (!patient) return files;", KEEPER),
   mutation("E14", "core/src/compaction/retention.ts", "isAppendOnly: failures.length > 0 &&", "isAppendOnly: failures.length > 1_000_000 &&", KEEPER),
   mutation(

@@ -21,7 +21,7 @@ function outcome({ files: deleted, atMs }: RetentionPlan): string {
   return atMs === undefined ? "-" : `at ${(atMs - DAY) / 1000}`;
 }
 
-describe("level 0", () => {
+describe("[E1, E5, E10] level 0", () => {
   test.each<[string, string, number, string, Given?]>([
     ["nothing there", "", 1000, "-"],
     ["level 1 holds nothing", "0/1-1 0/2-2", 1000, "-"],
@@ -53,7 +53,7 @@ describe("level 0", () => {
   });
 });
 
-describe("snapshots and the levels below them", () => {
+describe("[E10, E12] snapshots and the levels below them", () => {
   test.each<[string, string, number, string, Given?]>([
     ["nothing there", "", 1000, "-"],
     ["no snapshot: nothing goes", "1/1-3 1/4-9 2/1-9", 1e6, "-"],

@@ -20,7 +20,7 @@ function loadedWith(entry: string, seen: Set<string> = new Set()): Set<string> {
   return seen;
 }
 
-test("the restore entry loads no engine, no driver package and no node: module", () => {
+test("[P7] the restore entry loads no engine, no driver package and no node: module", () => {
   const loaded = [...loadedWith(join(HERE, "index.ts"))];
   expect(loaded).toContain("restore/restore-to.ts");
   const packages = loaded.filter((name) => !name.endsWith(".ts"));

@@ -16,7 +16,7 @@ const latest: RestoreTarget = { kind: "latest" };
 const at = (seconds: number): RestoreTarget => ({ kind: "timestamp", timestampMs: DAY + seconds * 1000 });
 const txid = (n: number): RestoreTarget => ({ kind: "txid", txid: BigInt(n) });
 
-describe("latest and txid", () => {
+describe("[F1, F3] latest and txid", () => {
   test.each<[string, LTXFileInfo[], RestoreTarget, string]>([
     ["nothing there", [], latest, "empty -..-"],
     ["nothing starts at 1", files("0/2-2", "0/3-3"), latest, "no-start -..-"],
@@ -48,7 +48,7 @@ describe("latest and txid", () => {
   });
 });
 
-describe("timestamp", () => {
+describe("[F4, Q2, Q3] timestamp", () => {
   const singles = files("0/1-1@10", "0/2-2@20", "0/3-3@30", "0/4-4@40");
   test.each<[string, LTXFileInfo[], RestoreTarget, string]>([
     ["between two", singles, at(25), "0/1-1 0/2-2"],
