@@ -1,4 +1,5 @@
 import { checkConsumer } from "./consumer.mjs";
+import { checkExcerpts } from "./excerpts.mjs";
 import { checkImports } from "./imports.mjs";
 import { checkLinks } from "./links.mjs";
 import { checkOptions } from "./options.mjs";
@@ -20,6 +21,7 @@ export const GATES = [
   { name: "unused", run: checkUnused },
   { name: "scope", run: checkScope },
   { name: "links", run: checkLinks },
+  { name: "excerpts", run: checkExcerpts },
   { name: "options", run: checkOptions },
   { name: "proof", run: checkProof },
   { name: "kernel", run: checkKernel },

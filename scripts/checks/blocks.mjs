@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { transform } from "esbuild";
+import { excerptedFile } from "../lib/markdown.mjs";
 import { runNode } from "../lib/run.mjs";
 import { shown } from "../lib/workspace.mjs";
 import { STRICT, typecheck } from "./consumer-types.mjs";
@@ -41,8 +42,10 @@ export async function checkBlocks(app, blocks) {
 function asModules(blocks) {
   /** @type {{ name: string, where: string, text: string, tagged: boolean, file: string }[]} */
   const modules = [];
-  for (const { language, tags, text, file, line } of blocks) {
-    if (language !== "ts") continue;
+  for (const block of blocks) {
+    const { language, tags, text, file, line } = block;
+    // A part of a file is no module of its own; it is compiled where it lies.
+    if (language !== "ts" || excerptedFile(block) !== undefined) continue;
     const previous = modules.at(-1);
     if (tags.includes("continue") && previous?.file === file) {
       previous.text += `\n${text}`;

@@ -42,3 +42,20 @@ export function codeBlocks(file) {
   }
   return blocks;
 }
+
+/**
+ * The file, from the root, whose text a block says to be (`from=<file>`); undefined for a block of its own.
+ * @param {CodeBlock} block
+ */
+export function excerptedFile({ tags }) {
+  return tags.find((one) => one.startsWith("from="))?.slice("from=".length);
+}
+
+/**
+ * Whether whole lines of a file, in one piece, are the text of a block. The block may stand further to the left.
+ * @param {string} block
+ * @param {string} file
+ */
+export function isExcerpt(block, file) {
+  return ["", "  ", "    "].some((indent) => `\n${file}\n`.includes(`\n${block.replace(/^(?=.)/gm, indent)}\n`));
+}

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { findCycles, readModule } from "../lib/imports.mjs";
-import { codeBlocks } from "../lib/markdown.mjs";
+import { codeBlocks, excerptedFile, isExcerpt } from "../lib/markdown.mjs";
 import { renameScope } from "../lib/rename.mjs";
 import { run } from "../lib/run.mjs";
 import { countTests } from "../lib/vitest.mjs";
@@ -80,6 +80,17 @@ it("codeBlocks gives language, tags and line", () => {
     { file: path, line: 2, language: "ts", tags: ["run", "continue"], text: "let a;\n\nlet b;" },
     { file: path, line: 8, language: "sh", tags: [], text: "npm install x" },
   ]);
+});
+
+it("isExcerpt: whole lines in one piece, further to the left or not", () => {
+  const text = "class A {\n  b() {\n    c();\n\n    d();\n  }\n}\n";
+  for (const part of [text.trimEnd(), "b() {\n  c();", "  b() {\n    c();\n\n    d();", "c();"]) expect(isExcerpt(part, text)).toBe(true);
+  for (const part of ["b() {\n  d();", "b() {\nc();", "b()", "class", "c();\nd();"]) expect(isExcerpt(part, text)).toBe(false);
+});
+
+it("excerptedFile is what a block says that it is a part of", () => {
+  const path = file("x.md", "```ts from=src/a.ts\nlet a;\n```\n```ts run\nlet b;\n```\n");
+  expect(codeBlocks(path).map(excerptedFile)).toEqual(["src/a.ts", undefined]);
 });
 
 it("renameScope changes the scope alone", () => {

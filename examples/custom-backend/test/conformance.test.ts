@@ -9,10 +9,14 @@ const binary = redisOrSkip();
 
 describe.skipIf(binary === undefined)("with a Redis server", () => {
   let service: RedisService;
+  const gates: TCPGate[] = [];
   beforeAll(async () => {
     service = await RedisService.start(binary ?? "");
   });
-  afterAll(() => service.stop());
+  afterAll(async () => {
+    for (const gate of gates) await gate[Symbol.asyncDispose]();
+    await service.stop();
+  });
 
   /** Last digits of the TXIDs of files that the client may not change. */
   const locked = new Set<string>();
@@ -33,6 +37,7 @@ describe.skipIf(binary === undefined)("with a Redis server", () => {
       },
       outage: async (place) => {
         const gate = await TCPGate.start(service);
+        gates.push(gate);
         gate.shut();
         return { client: fromURL(service.url(place, { port: gate.port })), end: async () => gate.open() };
       },

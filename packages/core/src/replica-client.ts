@@ -103,7 +103,10 @@ export interface ReplicaClient {
    * A level or destination that does not exist yet is empty; an error while listing is thrown.
    */
   ltxFiles(level: number, options?: ListOptions): AsyncIterable<LTXFileInfo>;
-  /** The bytes of one file, in chunks of any size; an offset at or beyond the end yields nothing. Chunks belong to the caller, unless it says `reuseChunks`. */
+  /**
+   * The bytes of one file, in chunks of any size; an offset at or beyond the end yields nothing. Chunks belong to the caller, unless it says
+   * `reuseChunks`. One that is replaced meanwhile gives its old bytes, or an error that is not `retryable`: never a mixture of both.
+   */
   openLTXFile(ref: LTXFileRef, options?: OpenOptions): AsyncIterable<Uint8Array>;
   /**
    * Stores one file, all or nothing: when `data` throws or the call is aborted, nothing becomes visible.
