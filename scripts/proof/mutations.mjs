@@ -5,9 +5,13 @@ import { D } from "./mutations/d.mjs";
 import { E } from "./mutations/e.mjs";
 import { F } from "./mutations/f.mjs";
 import { H } from "./mutations/h.mjs";
+import { I } from "./mutations/i.mjs";
+import { J } from "./mutations/j.mjs";
 import { K } from "./mutations/k.mjs";
 import { L } from "./mutations/l.mjs";
 import { M } from "./mutations/m.mjs";
+import { N } from "./mutations/n.mjs";
+import { O } from "./mutations/o.mjs";
 import { P } from "./mutations/p.mjs";
 import { Q } from "./mutations/q.mjs";
 
@@ -15,4 +19,4 @@ import { Q } from "./mutations/q.mjs";
  * Every deliberate defect.
  * @type {readonly import("./mutation.mjs").Mutation[]}
  */
-export const MUTATIONS = [...A, ...B, ...C, ...D, ...E, ...F, ...H, ...K, ...L, ...M, ...P, ...Q];
+export const MUTATIONS = [...A, ...B, ...C, ...D, ...E, ...F, ...H, ...I, ...J, ...K, ...L, ...M, ...N, ...O, ...P, ...Q];

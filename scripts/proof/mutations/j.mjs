@@ -1,0 +1,22 @@
+import { mutation } from "../mutation.mjs";
+
+const S3 = "backend-s3/src";
+const URL_TEST = `${S3}/url.test.ts`;
+
+/** URLs and options. */
+export const J = [
+  mutation("J2", `${S3}/url.ts`, 'throw bad(name, "must be a whole number above 0");', "return number;", URL_TEST),
+  mutation("J3", `${S3}/url.ts`, 'return name.replace(/[-_]/g, "").toLowerCase();', "return name;", URL_TEST),
+  mutation("J6", `${S3}/url.ts`, 'storageClass: { option: "storageClass",', 'storageClass: { option: "region",', URL_TEST),
+  mutation(
+    "J7",
+    `${S3}/environment.ts`,
+    'set("LITESTREAM_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")',
+    'set("AWS_ENDPOINT_URL")',
+    `${S3}/settings.test.ts`,
+  ),
+  mutation("J8", `${S3}/providers.ts`, "hostname.endsWith(`.${suffix}`)", "hostname.endsWith(suffix)", `${S3}/endpoint.test.ts`),
+  mutation("J9", `${S3}/endpoint.ts`, '["172.16.0.0", 12],', '["172.0.0.0", 8],', `${S3}/endpoint.test.ts`),
+  mutation("J13 N1", `${S3}/url.ts`, 'rejectUnknownOptions("s3:// URL", { [given]: value }, Object.keys(PARAMETERS));', "", URL_TEST),
+  mutation("J14", `${S3}/url.ts`, "posix.normalize(decoded(raw))", "posix.normalize(raw)", URL_TEST),
+];
