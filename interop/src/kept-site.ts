@@ -7,6 +7,7 @@ import { type DatabaseModel, modelOfLive, tempDir, UpstreamDaemon, type Writer }
 import Database from "better-sqlite3";
 import { cutOf } from "./upstream-writes.js";
 
+const WORKER = new URL("../../packages/core/test/source-worker.mjs", import.meta.url);
 const FAST: StoreOptions = {
   levels: [
     { level: 1, intervalMs: 300 },
@@ -25,8 +26,11 @@ export class KeptSite implements AsyncDisposable {
   readonly client: FileReplicaClient;
   readonly models: Map<bigint, DatabaseModel> = new Map();
   readonly events: StoreEvent[] = [];
+  readonly #host: "worker" | "inline";
 
-  constructor() {
+  /** @param host where our side works. */
+  constructor(host: "worker" | "inline" = "inline") {
+    this.#host = host;
     this.path = this.dir.file("a.db");
     this.replicaPath = this.dir.file("replica");
     mkdirSync(this.replicaPath);
@@ -35,7 +39,7 @@ export class KeptSite implements AsyncDisposable {
 
   /** Our Store at work for so long, with a writer in another process. */
   async keep(writer: Writer, ms: number, settings: StoreOptions = FAST): Promise<void> {
-    const db = new DB(this.path, { replica: new Replica(this.client, { syncIntervalMs: 50 }), driver: Database, host: "inline" });
+    const db = new DB(this.path, { replica: new Replica(this.client, { syncIntervalMs: 50 }), driver: Database, host: this.#host, workerURL: WORKER });
     await using store = new Store([db], { ...settings, onEvent: (event) => this.events.push(event) });
     await store.open();
     const end = Date.now() + ms;
@@ -69,7 +73,12 @@ export class KeptSite implements AsyncDisposable {
     const files = await this.files();
     const snapshots = files.filter((file) => file.level === 9).sort((a, b) => Number(a.maxTXID - b.maxTXID));
     const oldest = snapshots[0]?.maxTXID ?? 0n;
-    const ends = new Set(files.map((file) => file.maxTXID).filter((txid) => txid >= oldest));
+    const ends = new Set(
+      files
+        .filter((file) => !isBeingDeleted(file, files))
+        .map((file) => file.maxTXID)
+        .filter((txid) => txid >= oldest),
+    );
     return new Map([...this.models].filter(([txid]) => ends.has(txid)));
   }
 
@@ -80,6 +89,18 @@ export class KeptSite implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.dir[Symbol.dispose]();
   }
+}
+
+/**
+ * Whether a level-0 file belongs to a level-1 file of which others are gone already. Those are past their time: upstream deletes each by its age, and we
+ * may be closed in the middle of deleting them all.
+ */
+function isBeingDeleted({ level, maxTXID }: LTXFileInfo, files: readonly LTXFileInfo[]): boolean {
+  if (level !== 0) return false;
+  const merged = files.find((file) => file.level === 1 && file.minTXID <= maxTXID && maxTXID < file.maxTXID);
+  if (merged === undefined) return false;
+  const present = files.filter((file) => file.level === 0 && file.minTXID >= merged.minTXID && file.maxTXID <= maxTXID);
+  return BigInt(present.length) < maxTXID - merged.minTXID + 1n;
 }
 
 /** Files that a destination holds in one level. */
