@@ -11,6 +11,7 @@ export default defineConfig({
     keep: "src/keep.ts",
     far: "src/far.ts",
     "programs/codec": "src/programs/codec.ts",
+    "programs/compact": "src/programs/compact.ts",
     "programs/replicate-once": "src/programs/replicate-once.ts",
     "programs/restore-once": "src/programs/restore-once.ts",
     "programs/many-store": "src/programs/many-store.ts",

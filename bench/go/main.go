@@ -10,17 +10,14 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
-	"strings"
-	"syscall"
-	"time"
 
 	"github.com/superfly/ltx"
+
+	"ltxbench/internal/serve"
 )
 
 // bufferSize is what one read or write to a file moves: the module itself asks for 6 bytes at a time.
@@ -43,66 +40,17 @@ func run(args []string) error {
 	command, files := args[0], args[1:]
 	switch {
 	case command == "encode" && len(files) == 2:
-		return serve(func() error { return encode(files[1], files[0]) })
+		return serve.Runs(func() error { return encode(files[1], files[0]) })
 	case command == "decode" && len(files) == 2:
-		return serve(func() error { return decode(files[1], files[0]) })
+		return serve.Runs(func() error { return decode(files[1], files[0]) })
 	case command == "merge" && len(files) >= 2:
-		return serve(func() error { return merge(files[0], files[1:]) })
+		return serve.Runs(func() error { return merge(files[0], files[1:]) })
 	case command == "verify" && len(files) >= 1:
 		return verify(files)
 	case command == "version":
-		return version()
+		return serve.Version()
 	}
 	return fmt.Errorf("cannot run %q with %d files", command, len(files))
-}
-
-// serve runs work once per line of stdin.
-func serve(work func() error) error {
-	out := json.NewEncoder(os.Stdout)
-	lines := bufio.NewScanner(os.Stdin)
-	for lines.Scan() {
-		cpuBefore := cpuTime()
-		start := time.Now()
-		if err := work(); err != nil {
-			return err
-		}
-		elapsed := time.Since(start)
-		cpuUsed := cpuTime() - cpuBefore
-		if err := out.Encode(map[string]float64{"wallMs": milliseconds(elapsed), "cpuMs": milliseconds(cpuUsed)}); err != nil {
-			return err
-		}
-	}
-	if err := lines.Err(); err != nil {
-		return err
-	}
-	return out.Encode(map[string]int64{"peakRssBytes": peakRSS()})
-}
-
-func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-
-// cpuTime returns the CPU time of this process so far.
-func cpuTime() time.Duration {
-	var r syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
-		return 0
-	}
-	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
-}
-
-// peakRSS returns the largest resident set of this process in bytes, 0 where the kernel does not tell.
-// The maximum in rusage would not do: it starts at what the parent had when it forked.
-func peakRSS() int64 {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0
-	}
-	for _, line := range strings.Split(string(status), "\n") {
-		var kib int64
-		if _, err := fmt.Sscanf(line, "VmHWM: %d kB", &kib); err == nil {
-			return kib * 1024
-		}
-	}
-	return 0
 }
 
 func encode(dbPath, ltxPath string) error {
@@ -224,16 +172,4 @@ func writeFile(path string, write func(io.Writer) error) error {
 		return err
 	}
 	return f.Close()
-}
-
-func version() error {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return errors.New("built without module information")
-	}
-	versions := map[string]string{"go": info.GoVersion}
-	for _, dependency := range info.Deps {
-		versions[dependency.Path] = dependency.Version
-	}
-	return json.NewEncoder(os.Stdout).Encode(versions)
 }

@@ -85,7 +85,7 @@ export async function merge(outputPath: string, inputs: readonly string[]): Prom
 
 async function* readChunks(path: string): AsyncGenerator<Uint8Array> {
   const fd = openSync(path, "r");
-  const chunk = new Uint8Array(MERGE_BUFFER_BYTES);
+  const chunk = new Uint8Array(Math.min(MERGE_BUFFER_BYTES, fstatSync(fd).size));
   try {
     for (;;) {
       const size = readSync(fd, chunk, 0, chunk.length, null);

@@ -15,7 +15,7 @@ export class Series implements AsyncDisposable {
   readonly #output: string | undefined;
   readonly #exited: Promise<unknown>;
 
-  /** @param output the file that each repetition writes, if it leaves one. */
+  /** @param output the file or directory that each repetition writes, if it leaves one. */
   constructor(what: string, output: string | undefined, command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env) {
     this.#what = what;
     this.#output = output;
@@ -30,7 +30,7 @@ export class Series implements AsyncDisposable {
 
   /** One repetition, into a new file: to empty a file of dirty pages takes tens of milliseconds, and is not what is measured. */
   async run(): Promise<Run> {
-    if (this.#output !== undefined) rmSync(this.#output, { force: true });
+    if (this.#output !== undefined) rmSync(this.#output, { recursive: true, force: true });
     this.#child.stdin?.write("run\n");
     // `as`: what both programs print.
     return (await this.#nextLine()) as Run;
