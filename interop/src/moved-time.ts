@@ -33,15 +33,6 @@ export class MovedTime implements Disposable {
     }
   }
 
-  /** {@link pass}, a second at a time, until something is so; fails after `limitMs` of moved time. */
-  async passUntil(what: string, limitMs: number, condition: () => boolean): Promise<void> {
-    const end = Date.now() + limitMs;
-    while (!condition()) {
-      if (Date.now() >= end) throw new Error(`${what} did not happen within ${limitMs} ms of moved time`);
-      await this.pass(1000);
-    }
-  }
-
   /** Until nothing is going on any more but waiting for time to pass. */
   async settle(): Promise<void> {
     for (let quiet = 0; quiet < QUIET_TURNS; quiet++) {
