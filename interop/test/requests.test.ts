@@ -87,7 +87,7 @@ describe.skipIf(binary === undefined)("requests to S3", () => {
     vi.unstubAllEnvs();
   }, 60_000);
 
-  it("a commit a second for an hour: a PUT each and one for each merge, no LIST; once that has settled, nothing at all", { timeout: 400_000 }, async () => {
+  it("a commit a second for an hour: a PUT each and one for each merge, no LIST; once that has settled, nothing at all", { timeout: 450_000 }, async () => {
     await using site = new Site(server, proxy, "hour");
     {
       using time = new MovedTime(() => proxy.underWay > 0);
