@@ -23,6 +23,9 @@ it(`the many databases campaign: ${DATABASES} for ${MS / 1000} s, destinations t
     const path = await writeResult("many databases", undefined, { seed, databases: DATABASES, grown, ...report });
     console.log(`${JSON.stringify({ ...report, samples: report.samples.length }, null, 1)}; ${path}`);
     expect(report.faults).toEqual([]);
+    // At rest nothing is open, and a write that died has left nothing.
+    expect(report.atRest.descriptors).toBeLessThanOrEqual(Math.min(...report.samples.map(({ descriptors }) => descriptors)));
+    expect(report.atRest.temporaryFiles).toBe(0);
     expect(grown).toEqual([]);
   });
 });

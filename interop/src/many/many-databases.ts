@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { FileReplicaClient } from "@ls/backend-file/client";
 import { DB, isLSError, LSError, Replica, Store } from "@ls/core";
 import { restore } from "@ls/core/restore";
-import { FaultStore, firstDifference, modelOfLive, openDescriptors, type Random, temporaryFiles } from "@ls/testkit";
+import { FaultStore, firstDifference, modelOfLive, openDescriptors, type Random, temporaryFiles, waitFor } from "@ls/testkit";
 import Database from "better-sqlite3";
 
 export interface ManyOptions {
@@ -36,6 +36,8 @@ export interface ManyReport {
   readonly faultsArmed: Readonly<Record<string, number>>;
   readonly events: Readonly<Record<string, number>>;
   readonly samples: readonly Sample[];
+  /** When nobody writes any more, and every database rests. */
+  readonly atRest: Sample;
   readonly restored: number;
   readonly faults: readonly string[];
 }
@@ -53,6 +55,8 @@ const KEEPING = {
 const SPOIL_MS = 20;
 /** Calls of one database that fail before the destination is well again. */
 const SPOILED_CALLS = 5;
+/** How long the last database may take to go to rest. */
+const RESTING_MS = 180_000;
 
 /** Many databases in one Store on this thread, with an application that commits to them in turn, and destinations that fail at random. */
 export async function manyDatabases(options: ManyOptions): Promise<ManyReport> {
@@ -95,7 +99,7 @@ class ManyDatabases {
     app.close();
     const client = new FileReplicaClient({ path: join(this.#options.directory, "replicas", String(number)) });
     const faults = new FaultStore(client);
-    const db = new DB(path, { replica: new Replica(faults), driver: Database, host: "inline" });
+    const db = new DB(path, { replica: new Replica(faults), driver: Database, host: "inline", restAfterMs: 2000 });
     return { path, db, client, faults, committed: 0, acknowledged: 0 };
   }
 
@@ -111,6 +115,8 @@ class ManyDatabases {
     for (const { faults } of this.#members) faults.heal();
     await Promise.all(this.#waits);
     await Promise.all(this.#members.map((member) => this.#acknowledge(member)));
+    await waitFor("every database rests", RESTING_MS, () => this.#members.every(({ db }) => db.status().phase === "resting"), 100);
+    const atRest = this.#take(begun);
     await store.close();
     await this.#compareAll();
     return {
@@ -119,6 +125,7 @@ class ManyDatabases {
       faultsArmed: this.#armed,
       events: this.#events,
       samples: this.#samples,
+      atRest,
       restored: this.#members.length,
       faults: this.#faults,
     };
@@ -190,20 +197,24 @@ class ManyDatabases {
   async #sample(begun: number, isOver: () => boolean): Promise<void> {
     while (!isOver()) {
       await sleep(this.#options.sampleMs);
-      globalThis.gc?.();
-      const { rss, heapUsed } = process.memoryUsage();
-      const sample: Sample = {
-        seconds: Math.round((performance.now() - begun) / 1000),
-        rssMiB: Math.round(rss / 2 ** 20),
-        heapMiB: Math.round(heapUsed / 2 ** 20),
-        descriptors: openDescriptors("self").length,
-        resources: process.getActiveResourcesInfo().length,
-        temporaryFiles: temporaryFiles(this.#options.directory).length,
-        failing: this.#members.filter(({ db }) => db.status().phase === "failed").length,
-      };
+      const sample = this.#take(begun);
       this.#samples.push(sample);
       this.#options.onSample?.(JSON.stringify({ ...sample, commits: this.#commits }));
     }
+  }
+
+  #take(begun: number): Sample {
+    globalThis.gc?.();
+    const { rss, heapUsed } = process.memoryUsage();
+    return {
+      seconds: Math.round((performance.now() - begun) / 1000),
+      rssMiB: Math.round(rss / 2 ** 20),
+      heapMiB: Math.round(heapUsed / 2 ** 20),
+      descriptors: openDescriptors("self").length,
+      resources: process.getActiveResourcesInfo().length,
+      temporaryFiles: temporaryFiles(this.#options.directory).length,
+      failing: this.#members.filter(({ db }) => db.status().phase === "failed").length,
+    };
   }
 
   async #compareAll(): Promise<void> {
