@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Random } from "@ls/testkit";
@@ -8,6 +8,8 @@ import { Tally, type TallyReport } from "./tally.js";
 export interface InterleavingsOptions {
   readonly cases: number;
   readonly random: Random;
+  /** Every case has this seed: to repeat one that was named by a fault. */
+  readonly caseSeed?: number | undefined;
   readonly directory: string;
   readonly onBatch?: ((line: string) => void) | undefined;
 }
@@ -28,9 +30,9 @@ const LEAVING_MS = 10_000;
 
 /**
  * Calls of an application in random order, most of them begun while others are under way and many of them aborted, beside commits and checkpoints
- * of its own. Each case has a seed, which {@link oneInterleaving} repeats.
+ * of its own. Each case has a seed of its own, by which a fault names it.
  */
-export async function interleavings({ cases, random, directory, onBatch }: InterleavingsOptions): Promise<InterleavingsReport> {
+export async function interleavings({ cases, random, caseSeed, directory, onBatch }: InterleavingsOptions): Promise<InterleavingsReport> {
   const tally = new Tally();
   const before = process.getActiveResourcesInfo().length;
   let begun = 0;
@@ -38,7 +40,7 @@ export async function interleavings({ cases, random, directory, onBatch }: Inter
   const lane = async (until: number): Promise<void> => {
     while (begun < until && tally.report().faults.length < ENOUGH) {
       begun++;
-      await oneInterleaving(random.uint32(), directory, tally);
+      await oneInterleaving(caseSeed ?? random.uint32(), directory, tally);
     }
   };
   while (begun < cases && tally.report().faults.length < ENOUGH) {
@@ -52,9 +54,8 @@ export async function interleavings({ cases, random, directory, onBatch }: Inter
 }
 
 /** One case, in a directory of its own below `directory`. */
-export async function oneInterleaving(seed: number, directory: string, tally: Tally): Promise<void> {
-  const own = join(directory, String(seed));
-  mkdirSync(own, { recursive: true });
+async function oneInterleaving(seed: number, directory: string, tally: Tally): Promise<void> {
+  const own = mkdtempSync(join(directory, `${seed}-`));
   await new Interleaving(new Random(seed), own, tally).run();
   rmSync(own, { recursive: true, force: true });
 }
