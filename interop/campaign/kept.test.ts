@@ -68,8 +68,9 @@ function makeLarge(path: string, pageSize: number): void {
     db.exec("CREATE TABLE filler(data BLOB)");
     const insert = db.prepare("INSERT INTO filler VALUES (zeroblob(?))");
     const bytes = db.prepare<[], number>("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").pluck();
-    insert.run(LOCK_BYTE / 2);
-    insert.run(LOCK_BYTE / 2 - 8 * pageSize);
+    // SQLite's limit for one value is below a gigabyte.
+    for (let i = 0; i < 3; i++) insert.run(LOCK_BYTE / 4);
+    insert.run(LOCK_BYTE / 4 - 8 * pageSize);
     while ((bytes.get() ?? 0) <= LOCK_BYTE + 2 * pageSize) insert.run(pageSize);
     db.pragma("journal_mode = WAL");
   } finally {
