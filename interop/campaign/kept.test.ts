@@ -33,7 +33,8 @@ describe.skipIf(upstream === undefined)("large databases that are kept", () => {
     console.log(`${section}: ${ours.restored} TXIDs; ${path}`);
     expect([...theirs.faults, ...ours.faults]).toEqual([]);
     expect(ours.restored).toBeGreaterThan(1);
-    for (const level of [1, 9]) expect(levels[level], `level ${level}`).toBeGreaterThan(0);
+    // Whether a level above the newest snapshot holds something at the end is a matter of time.
+    expect(levels[9]).toBeGreaterThan(0);
   }
 
   it("one transaction of 300 MB, through compaction, snapshots and retention", async () => {
