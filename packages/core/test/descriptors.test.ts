@@ -95,7 +95,7 @@ test.skipIf(process.platform === "win32")(
       const { going, third } = (await child.next()) as { going: number; third: readonly string[] };
       expect(going).toBeLessThan(paths.length);
       const failures = (await child.next()) as readonly string[];
-      expect(failures.filter((failure) => !/LS_STORAGE_UNAVAILABLE .*EMFILE/.test(failure))).toEqual([]);
+      expect(failures.filter((failure) => !failure.includes("EMFILE"))).toEqual([]);
       expect(await child.exited).toBe(0);
       for (const [i, path] of paths.entries()) {
         expect(await rowsIn(path, join(directory.path, `${i}.restored`))).toEqual([`first of ${i}`, "second", ...(third.includes(path) ? ["third"] : [])]);

@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { hashPages, LTXDecoder, type LTXHeader, type LTXPageBatch } from "@ls/ltx";
+import { attempt } from "../meta/atomic-file.js";
 import type { PageTable } from "../meta/page-table.js";
 import type { Slicer } from "./slicer.js";
 
@@ -17,7 +18,7 @@ export interface LTXFileFacts {
  */
 export async function readLTX(path: string, onBatch: (header: LTXHeader, batch: LTXPageBatch) => void, slicer: Slicer): Promise<LTXFileFacts> {
   const decoder = new LTXDecoder();
-  const fd = openSync(path, "r");
+  const fd = attempt("open", path, () => openSync(path, "r"));
   try {
     const chunk = new Uint8Array(Math.min(CHUNK_BYTES, Math.max(1, fstatSync(fd).size)));
     for (;;) {

@@ -1,6 +1,7 @@
 import { closeSync, openSync } from "node:fs";
 import { decodeLTXHeader, isLTXError, LTX_HEADER_SIZE, type TXID } from "@ls/ltx";
 import { readFully } from "../../sqlite/borrowed-files.js";
+import { attempt } from "../meta/atomic-file.js";
 import type { MetaDirectory, StagedEntry } from "../meta/meta-directory.js";
 import type { StagedFile } from "../protocol.js";
 import { StagedQueue } from "../staged-queue.js";
@@ -123,7 +124,7 @@ function describe({ txid, path, size, timeMs }: StagedEntry): StagedFile {
 
 function readTimestamp(path: string): number | undefined {
   const bytes = new Uint8Array(LTX_HEADER_SIZE);
-  const fd = openSync(path, "r");
+  const fd = attempt("open", path, () => openSync(path, "r"));
   try {
     return readFully(fd, bytes, 0) < LTX_HEADER_SIZE ? undefined : decodeLTXHeader(bytes).timestampMs;
   } catch (error) {
