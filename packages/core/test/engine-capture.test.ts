@@ -175,6 +175,8 @@ test("[E2, E11, L11] a local file goes when it is acknowledged and in the saved 
   using directory = tempDirectory();
   const path = join(directory.path, "app.db");
   const app = create(path);
+  // More than is read again without a saved table.
+  fill(app, 300);
   let engine = new TestEngine(path);
   const files = (): string[] => readdirSync(join(engine.settings.metaPath, "ltx", "0"));
   await engine.start();
