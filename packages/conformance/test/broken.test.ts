@@ -13,8 +13,8 @@ const DEFECTS: readonly BrokenClient[] = [...LISTING_DEFECTS, ...READING_DEFECTS
 /** A case that hangs costs this long; one that is slow on a loaded machine must not look as if it hung. */
 const CASE_TIMEOUT_MS = 15_000;
 
-/** Cases that look at the whole process and must not run beside others. */
-const ALONE = ["close.releases"];
+/** Cases that look at the whole process, or count all requests of the service, and must not run beside others. */
+const ALONE = ["close.releases", "list.orderedSeek"];
 
 /** Ids of the cases that the client does not pass. */
 async function failures({ change }: BrokenClient): Promise<string[]> {
