@@ -67,7 +67,8 @@ describe.skipIf(process.platform !== "linux")("a file gets its name", () => {
       expect(named.filter(({ to }) => to.includes(part)).length, part).toBeGreaterThan(0);
     }
     for (const [i, one] of log.entries()) {
-      if (one.call !== "name") continue;
+      // The lock says who lives, and after a power cut nobody does: without its file it is made anew.
+      if (one.call !== "name" || one.to.endsWith("/ls/lock")) continue;
       const syncs = (part: typeof log, of: string): boolean => part.some((other) => other.call === "sync" && other.path === of);
       expect(syncs(log.slice(0, i), one.from), `${one.from} is synced before it is renamed`).toBe(true);
       const next = log.findIndex((other, at) => at > i && other.call === "name" && dirname(other.to) === dirname(one.to));

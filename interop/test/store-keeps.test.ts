@@ -30,28 +30,24 @@ describe.skipIf(upstream === undefined)("a replica that was kept", () => {
     expect(await upstreamRestore(binary, site.replicaPath, byTime, { timestamp: new Date(middle.getTime() + 1) })).toMatchObject({ exitCode: 0 });
   });
 
-  it.each(["worker", "inline"] as const)(
-    "goes from one to the other and back, three times over, in the middle of being kept (%s)",
-    { timeout: 180_000 },
-    async (host) => {
-      await using site = new KeptSite(host);
-      await using writer = await Writer.start({ path: site.path, seed: 42, workload: "mixed", pageSize: 1024, checkpoints: false });
-      await writer.step(3);
-      for (let round = 0; round < 3; round++) {
-        await site.keep(writer, 3500);
-        expect(site.trouble).toEqual([]);
-        await site.keepByUpstream(binary, writer, 4500);
-      }
-      await site.keep(writer, 3000);
+  it("goes from one to the other and back, three times over, in the middle of being kept", { timeout: 180_000 }, async () => {
+    await using site = new KeptSite("worker");
+    await using writer = await Writer.start({ path: site.path, seed: 42, workload: "mixed", pageSize: 1024, checkpoints: false });
+    await writer.step(3);
+    for (let round = 0; round < 3; round++) {
+      await site.keep(writer, 3500);
       expect(site.trouble).toEqual([]);
-      await waitFor("compaction by both", 1000, () => levelFiles(site.replicaPath, 2) > 0, 100);
-      const known = [{ name: "handed over", replicaPath: site.replicaPath, models: await site.promised() }];
-      const ours = await judge(known, site.dir.path, 2, byUs);
-      expect(ours.faults).toEqual([]);
-      expect(ours.restored).toBeGreaterThan(10);
-      expect((await judge(known, site.dir.path, 2, byUpstream(binary))).faults).toEqual([]);
-    },
-  );
+      await site.keepByUpstream(binary, writer, 4500);
+    }
+    await site.keep(writer, 3000);
+    expect(site.trouble).toEqual([]);
+    await waitFor("compaction by both", 1000, () => levelFiles(site.replicaPath, 2) > 0, 100);
+    const known = [{ name: "handed over", replicaPath: site.replicaPath, models: await site.promised() }];
+    const ours = await judge(known, site.dir.path, 2, byUs);
+    expect(ours.faults).toEqual([]);
+    expect(ours.restored).toBeGreaterThan(10);
+    expect((await judge(known, site.dir.path, 2, byUpstream(binary))).faults).toEqual([]);
+  });
 
   it.each(["shrink", "vacuum", "incremental-vacuum"] as const)("survives %s and one large transaction", { timeout: 120_000 }, async (workload) => {
     await using site = new KeptSite();

@@ -1,3 +1,4 @@
 import { sharedConfig } from "../../vitest.shared.js";
 
-export default sharedConfig;
+/** Two files at a time, on two cores too: clients that hang are waited for. */
+export default { ...sharedConfig, test: { ...sharedConfig.test, maxWorkers: 2 } };
