@@ -1,10 +1,9 @@
-import { mkdirSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { upstreamRestore } from "@ls/testkit";
-import Database from "better-sqlite3";
 import { Writer } from "./app/writer.js";
 import type { WriterResult } from "./app/writer-protocol.js";
 import { readFlags } from "./common/arguments.js";
+import { expectRestored } from "./common/expect-restored.js";
 import { describeMachine } from "./common/machine.js";
 import { cpuSeconds } from "./common/process-usage.js";
 import { type RunningReplicator, startOurs, startUpstream } from "./common/replicators.js";
@@ -13,6 +12,7 @@ import { scratchDirectory } from "./common/scratch.js";
 import { median } from "./common/statistics.js";
 import { format, markdownTable, megabytes, times } from "./common/table.js";
 import { requireUpstream } from "./common/upstream.js";
+import { WALPeak } from "./common/wal-peak.js";
 
 /** What an application gives up for being replicated: its throughput and slowest commits, alone and beside each replicator. */
 
@@ -30,7 +30,6 @@ const tmp = scratchDirectory();
 
 /** The default of `maxWalBytes`: a throughput bought with an endless WAL does not count. */
 const MAX_WAL_BYTES = 64 * 2 ** 20;
-const WAL_LOOK_MS = 10;
 
 const VARIANTS = ["alone", "ours", "upstream"] as const;
 type Variant = (typeof VARIANTS)[number];
@@ -55,34 +54,30 @@ async function runVariant(variant: Variant, commitsPerSecond: number, directory:
   await using writer = await Writer.start(path);
   const replicator = await startReplicator(variant, directory, path);
   try {
-    let walPeakBytes = 0;
-    const look = setInterval(() => {
-      walPeakBytes = Math.max(walPeakBytes, statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0);
-    }, WAL_LOOK_MS);
+    using wal = new WALPeak(path);
     const cpuBefore = replicator === undefined ? 0 : cpuSeconds(replicator.pid);
     const start = performance.now();
-    const result = await writer.work({ seconds: numbers.seconds, commitsPerSecond }).finally(() => clearInterval(look));
+    const result = await writer.work({ seconds: numbers.seconds, commitsPerSecond });
+    const walPeakBytes = wal.bytes;
     const elapsed = (performance.now() - start) / 1000;
     const cpuAfter = replicator === undefined ? 0 : cpuSeconds(replicator.pid);
     if (cpuBefore === undefined || cpuAfter === undefined) throw new Error(`${variant}: the replicator ended during the run`);
     await replicator?.sync();
     await replicator?.stop();
     await writer.close();
-    if (replicator !== undefined) await expectRestored(join(directory, "replica"), join(directory, "restored.db"), result.commits);
+    if (replicator !== undefined) {
+      await expectRestored(upstream.binary, {
+        replicaPath: join(directory, "replica"),
+        outputPath: join(directory, "restored.db"),
+        sql: "SELECT count(*) FROM entry",
+        expected: 2 * result.commits,
+      });
+    }
     return { ...result, walPeakBytes, replicatorCPU: (cpuAfter - cpuBefore) / elapsed };
   } finally {
     await replicator?.kill();
     rmSync(directory, { recursive: true, force: true });
   }
-}
-
-async function expectRestored(replicaPath: string, outputPath: string, commits: number): Promise<void> {
-  const restored = await upstreamRestore(upstream.binary, replicaPath, outputPath);
-  if (restored.exitCode !== 0) throw new Error(`the replica cannot be restored: ${restored.stderr}${restored.stdout}`);
-  const db = new Database(outputPath, { readonly: true });
-  const rows = db.prepare<[], number>("SELECT count(*) FROM entry").pluck().get();
-  db.close();
-  if (rows !== 2 * commits) throw new Error(`the replica holds ${rows} rows of ${2 * commits}`);
 }
 
 interface Load {

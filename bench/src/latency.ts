@@ -35,10 +35,10 @@ type Start = (directory: string, path: string, replicaPath: string) => Promise<R
 const VARIANTS: Readonly<Record<string, Start>> = {
   "ours, default (1 s)": (_, path, replicaPath) => startOurs(path, replicaPath),
   "upstream, default (1 s)": (directory, path, replicaPath) => startUpstream(upstream.binary, directory, path, replicaPath),
-  "ours, 100 ms": (_, path, replicaPath) => startOurs(path, replicaPath, 100),
+  "ours, 100 ms": (_, path, replicaPath) => startOurs(path, replicaPath, { syncIntervalMs: 100 }),
   "upstream, 100 ms": (directory, path, replicaPath) => startUpstream(upstream.binary, directory, path, replicaPath, "100ms"),
-  "ours, 10 ms": (_, path, replicaPath) => startOurs(path, replicaPath, 10),
-  "ours, 0 (at once)": (_, path, replicaPath) => startOurs(path, replicaPath, 0),
+  "ours, 10 ms": (_, path, replicaPath) => startOurs(path, replicaPath, { syncIntervalMs: 10 }),
+  "ours, 0 (at once)": (_, path, replicaPath) => startOurs(path, replicaPath, { syncIntervalMs: 0 }),
 };
 
 /** Commits at random moments; milliseconds from each commit to the first file that holds it. */

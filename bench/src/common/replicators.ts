@@ -13,9 +13,21 @@ export interface RunningReplicator {
   kill(): Promise<void>;
 }
 
-/** `@ls/core` with the file backend; `syncIntervalMs` as of `Replica`, undefined = its default. */
-export async function startOurs(path: string, replicaPath: string, syncIntervalMs?: number): Promise<RunningReplicator> {
-  const replicator = new Replicator({ path, replicaPath, ...(syncIntervalMs === undefined ? {} : { replica: { syncIntervalMs } }) });
+export interface OurSettings {
+  /** As of `Replica`. Default: its default. */
+  readonly syncIntervalMs?: number;
+  /** The database is opened in a Store with its defaults, which merges and snapshots as the daemon does. Default: a `DB` alone. */
+  readonly keeps?: boolean;
+}
+
+/** `@ls/core` with the file backend, and its defaults. */
+export async function startOurs(path: string, replicaPath: string, { syncIntervalMs, keeps = false }: OurSettings = {}): Promise<RunningReplicator> {
+  const replicator = new Replicator({
+    path,
+    replicaPath,
+    ...(syncIntervalMs === undefined ? {} : { replica: { syncIntervalMs } }),
+    ...(keeps ? { store: {} } : {}),
+  });
   try {
     await replicator.open();
     await replicator.syncAndWait();

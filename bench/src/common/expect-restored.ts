@@ -1,0 +1,23 @@
+import { rmSync } from "node:fs";
+import { upstreamRestore } from "@ls/testkit";
+import Database from "better-sqlite3";
+
+export interface Restored {
+  readonly replicaPath: string;
+  /** Where to restore to; removed again. */
+  readonly outputPath: string;
+  /** A query of one number. */
+  readonly sql: string;
+  readonly expected: number;
+}
+
+/** Upstream restores the replica, and the query answers what it has to. What a replicator saved by leaving something out does not count. */
+export async function expectRestored(binary: string, { replicaPath, outputPath, sql, expected }: Restored): Promise<void> {
+  const restored = await upstreamRestore(binary, replicaPath, outputPath);
+  if (restored.exitCode !== 0) throw new Error(`the replica cannot be restored: ${restored.stderr}${restored.stdout}`);
+  const db = new Database(outputPath, { readonly: true });
+  const answer = db.prepare<[], number>(sql).pluck().get();
+  db.close();
+  rmSync(outputPath);
+  if (answer !== expected) throw new Error(`the replica answers ${answer} to ${sql}, not ${expected}`);
+}
