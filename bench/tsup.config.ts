@@ -11,6 +11,7 @@ export default defineConfig({
     keep: "src/keep.ts",
     delay: "src/delay.ts",
     far: "src/far.ts",
+    transaction: "src/transaction.ts",
     "programs/codec": "src/programs/codec.ts",
     "programs/compact": "src/programs/compact.ts",
     "programs/merge-delay": "src/programs/merge-delay.ts",

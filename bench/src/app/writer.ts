@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { withDeadline } from "@ls/testkit";
 import { BENCH_ROOT } from "../common/report.js";
-import type { WriterRequest, WriterResult } from "./writer-protocol.js";
+import type { CommitsRequest, TransactionRequest, TransactionResult, WriterRequest, WriterResult } from "./writer-protocol.js";
 
 const START_MS = 20_000;
 const GRACE_MS = 30_000;
+const TRANSACTION_MS = 120_000;
 
 /** The writing application in a process of its own. */
 export class Writer implements AsyncDisposable {
@@ -31,15 +32,26 @@ export class Writer implements AsyncDisposable {
     return writer;
   }
 
-  async work(request: WriterRequest): Promise<WriterResult> {
-    this.#child.stdin?.write(`${JSON.stringify(request)}\n`);
-    // `as`: what the program answers to a request.
+  async work(request: CommitsRequest): Promise<WriterResult> {
+    this.#send(request);
+    // `as`: what the program answers to such a request.
     return (await this.#nextLine("the writer's work", request.seconds * 1000 + GRACE_MS)) as WriterResult;
+  }
+
+  /** Commits one large transaction. */
+  async transaction(request: TransactionRequest): Promise<TransactionResult> {
+    this.#send(request);
+    // `as`: what the program answers to such a request.
+    return (await this.#nextLine("the writer's transaction", TRANSACTION_MS)) as TransactionResult;
   }
 
   async close(): Promise<void> {
     this.#child.stdin?.end();
     await withDeadline("the writer's exit", GRACE_MS, this.#exited);
+  }
+
+  #send(request: WriterRequest): void {
+    this.#child.stdin?.write(`${JSON.stringify(request)}\n`);
   }
 
   async #nextLine(what: string, milliseconds: number): Promise<unknown> {

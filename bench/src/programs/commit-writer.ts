@@ -1,11 +1,14 @@
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import Database from "better-sqlite3";
-import type { WriterAnswer, WriterRequest } from "../app/writer-protocol.js";
+import type { CommitsRequest, TransactionRequest, WriterAnswer, WriterRequest } from "../app/writer-protocol.js";
 import { latencies } from "../common/statistics.js";
 
-/** The application: one connection that commits small transactions, as fast as it can or at a fixed rate, and times each. */
+/** The application: one connection that commits small transactions, as fast as it can or at a fixed rate, and times each; or one large one. */
 
 const COUNTERS = 5000;
+/** Of a row of the large transaction. */
+const PIECE_BYTES = 100_000;
 const [path] = process.argv.slice(2);
 if (path === undefined) throw new Error("usage: commit-writer DB");
 const db = new Database(path, { timeout: 5000 });
@@ -27,7 +30,7 @@ function answer(message: WriterAnswer): void {
   process.stdout.write(`${JSON.stringify(message)}\n`);
 }
 
-function work({ seconds, commitsPerSecond }: WriterRequest): WriterAnswer {
+function commitSmall({ seconds, commitsPerSecond }: CommitsRequest): WriterAnswer {
   const sleeper = new Int32Array(new SharedArrayBuffer(4));
   let samples = new Float64Array(1 << 16);
   let count = 0;
@@ -52,6 +55,29 @@ function work({ seconds, commitsPerSecond }: WriterRequest): WriterAnswer {
   return { commits: count, commitsPerSecond: count / ((now - start) / 1000), latencyMs: latencies(samples.subarray(0, count)) };
 }
 
+function commitLarge({ bytes, contentPath }: TransactionRequest): WriterAnswer {
+  const content = readFileSync(contentPath);
+  const pieces: Buffer[] = [];
+  for (let at = 0; at < content.length; at += PIECE_BYTES) pieces.push(content.subarray(at, at + PIECE_BYTES));
+  const add = db.transaction(() => {
+    db.exec("CREATE TABLE piece(id INTEGER PRIMARY KEY, data BLOB NOT NULL)");
+    const insert = db.prepare("INSERT INTO piece(data) VALUES (?)");
+    let left = bytes;
+    for (let i = 0; left > 0; i = (i + 1) % pieces.length) {
+      const piece = (pieces[i] ?? content).subarray(0, left);
+      insert.run(piece);
+      left -= piece.length;
+    }
+  });
+  const start = performance.now();
+  add();
+  return { milliseconds: performance.now() - start };
+}
+
 answer({ ready: true });
-for await (const line of createInterface({ input: process.stdin })) answer(work(JSON.parse(line)));
+for await (const line of createInterface({ input: process.stdin })) {
+  // `as`: src/app/writer.ts sends nothing else.
+  const request = JSON.parse(line) as WriterRequest;
+  answer("bytes" in request ? commitLarge(request) : commitSmall(request));
+}
 db.close();
