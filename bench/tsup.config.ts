@@ -12,6 +12,7 @@ export default defineConfig({
     delay: "src/delay.ts",
     far: "src/far.ts",
     transaction: "src/transaction.ts",
+    restart: "src/restart.ts",
     "programs/codec": "src/programs/codec.ts",
     "programs/compact": "src/programs/compact.ts",
     "programs/merge-delay": "src/programs/merge-delay.ts",
