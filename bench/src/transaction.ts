@@ -8,7 +8,7 @@ import { readFlags } from "./common/arguments.js";
 import { expectRestored } from "./common/expect-restored.js";
 import { describeMachine } from "./common/machine.js";
 import { cpuSeconds, peakRssBytes } from "./common/process-usage.js";
-import { databaseBytesAt, replicaFiles } from "./common/replica-files.js";
+import { bytesAdded, databaseBytesAt, replicaFiles } from "./common/replica-files.js";
 import { type RunningReplicator, startOurs, startUpstream } from "./common/replicators.js";
 import { publish } from "./common/report.js";
 import { scratchDirectory } from "./common/scratch.js";
@@ -54,6 +54,10 @@ interface Replication {
   readonly cpuSeconds: number;
   /** Of the process from its start. */
   readonly peakRssBytes: number;
+  /** Added to the replica, all levels. */
+  readonly bytes: number;
+  /** Why the replica does not hold what was committed. */
+  readonly damage?: string;
 }
 
 interface Outcome {
@@ -85,7 +89,7 @@ async function arrival(replicaPath: string): Promise<number> {
   return (performance.now() - start) / 1000;
 }
 
-/** The transaction and the commits after it on a new database. Throws when the replica does not hold all of it afterwards. */
+/** The transaction and the commits after it on a new database. Throws when our replica does not hold all of it afterwards; of upstream's it is told. */
 async function runVariant(variant: Variant, directory: string): Promise<Outcome> {
   mkdirSync(directory);
   const path = join(directory, "app.db");
@@ -95,6 +99,7 @@ async function runVariant(variant: Variant, directory: string): Promise<Outcome>
   try {
     using wal = new WALPeak(path);
     const cpuBefore = replicator === undefined ? 0 : cpuOf(replicator);
+    const filesBefore = replicaFiles(replicaPath);
     const { milliseconds } = await writer.transaction({ bytes, contentPath: tmp.file("content") });
     const commits = writer.work({ seconds: numbers.seconds, commitsPerSecond: numbers.rate });
     const [after, arrivalSeconds] = await Promise.all([commits, replicator === undefined ? 0 : arrival(replicaPath)]);
@@ -103,17 +108,29 @@ async function runVariant(variant: Variant, directory: string): Promise<Outcome>
       await writer.close();
       return outcome;
     }
-    const replication = { arrivalSeconds, cpuSeconds: cpuOf(replicator) - cpuBefore, peakRssBytes: peakRssBytes(replicator.pid) };
+    const replication = {
+      arrivalSeconds,
+      cpuSeconds: cpuOf(replicator) - cpuBefore,
+      peakRssBytes: peakRssBytes(replicator.pid),
+      bytes: bytesAdded(filesBefore, replicaFiles(replicaPath)),
+    };
     await replicator.sync();
     await replicator.stop();
     await writer.close();
-    await expectRestored(upstream.binary, {
+    const restored = expectRestored(upstream.binary, {
       replicaPath,
       outputPath: join(directory, "restored.db"),
       sql: "SELECT (SELECT sum(length(data)) FROM piece) + (SELECT count(*) FROM entry)",
       expected: bytes + 2 * after.commits,
     });
-    return { ...outcome, replication };
+    const damage = await restored.then(
+      () => undefined,
+      (error: Error) => error.message,
+    );
+    if (damage === undefined) return { ...outcome, replication };
+    if (variant === "ours") throw new Error(damage);
+    console.log(`round with ${variant}: ${damage}`);
+    return { ...outcome, replication: { ...replication, damage } };
   } finally {
     await replicator?.kill();
     rmSync(directory, { recursive: true, force: true });
@@ -159,6 +176,8 @@ const rows = VARIANTS.map((variant) => {
     replicated((r) => r.arrivalSeconds, format),
     replicated((r) => r.cpuSeconds, format),
     replicated((r) => r.peakRssBytes, megabytes),
+    replicated((r) => r.bytes, megabytes),
+    variant === "alone" ? "" : `${rounds.filter((round) => round[variant].replication?.damage === undefined).length} of ${rounds.length}`,
   ];
 });
 publish(
@@ -184,6 +203,8 @@ publish(
         "in the replica after s",
         "replicator CPU s",
         "its peak RSS MB",
+        "to the replica MB",
+        "sound replicas",
       ],
       rows,
     ),

@@ -11,13 +11,15 @@ export interface Restored {
   readonly expected: number;
 }
 
-/** Upstream restores the replica, and the query answers what it has to. What a replicator saved by leaving something out does not count. */
+/** Upstream restores the replica, the result is sound, and the query answers what it has to. What a replicator saved by leaving something out does not count. */
 export async function expectRestored(binary: string, { replicaPath, outputPath, sql, expected }: Restored): Promise<void> {
   const restored = await upstreamRestore(binary, replicaPath, outputPath);
   if (restored.exitCode !== 0) throw new Error(`the replica cannot be restored: ${restored.stderr}${restored.stdout}`);
   const db = new Database(outputPath, { readonly: true });
+  const integrity = db.pragma("quick_check(1)", { simple: true });
   const answer = db.prepare<[], number>(sql).pluck().get();
   db.close();
-  rmSync(outputPath);
+  for (const end of ["", "-shm", "-wal"]) rmSync(`${outputPath}${end}`, { force: true });
+  if (integrity !== "ok") throw new Error(`the replica restores to a damaged database: ${String(integrity)}`);
   if (answer !== expected) throw new Error(`the replica answers ${answer} to ${sql}, not ${expected}`);
 }
