@@ -5,7 +5,7 @@ import { seedOf, waitFor } from "@ls/testkit";
 import { Writer } from "./app/writer.js";
 import type { WriterResult } from "./app/writer-protocol.js";
 import { readFlags } from "./common/arguments.js";
-import { expectRestored } from "./common/expect-restored.js";
+import { damageOf } from "./common/expect-restored.js";
 import { describeMachine } from "./common/machine.js";
 import { cpuSeconds, peakRssBytes } from "./common/process-usage.js";
 import { bytesAdded, databaseBytesAt, replicaFiles } from "./common/replica-files.js";
@@ -117,16 +117,12 @@ async function runVariant(variant: Variant, directory: string): Promise<Outcome>
     await replicator.sync();
     await replicator.stop();
     await writer.close();
-    const restored = expectRestored(upstream.binary, {
+    const damage = await damageOf(upstream.binary, {
       replicaPath,
       outputPath: join(directory, "restored.db"),
       sql: "SELECT (SELECT sum(length(data)) FROM piece) + (SELECT count(*) FROM entry)",
       expected: bytes + 2 * after.commits,
     });
-    const damage = await restored.then(
-      () => undefined,
-      (error: Error) => error.message,
-    );
     if (damage === undefined) return { ...outcome, replication };
     if (variant === "ours") throw new Error(damage);
     console.log(`round with ${variant}: ${damage}`);

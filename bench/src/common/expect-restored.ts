@@ -23,3 +23,11 @@ export async function expectRestored(binary: string, { replicaPath, outputPath, 
   if (integrity !== "ok") throw new Error(`the replica restores to a damaged database: ${String(integrity)}`);
   if (answer !== expected) throw new Error(`the replica answers ${answer} to ${sql}, not ${expected}`);
 }
+
+/** What is wrong with the replica by {@link expectRestored}; nothing: `undefined`. For that of upstream: a comparison tells it, and goes on. */
+export function damageOf(binary: string, restored: Restored): Promise<string | undefined> {
+  return expectRestored(binary, restored).then(
+    () => undefined,
+    (error: Error) => error.message,
+  );
+}
