@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import crypto from "node:crypto";
 import {
   chmodSync,
   existsSync,
@@ -13,6 +14,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { isLSError, type LTXFileInfo, type LTXFileRef } from "@ls/core/backend-kit";
@@ -186,6 +188,26 @@ describe("writing", () => {
     }
     expect(await failure(client.writeLTXFile(ref(1n), broken()))).toBe(cause);
     expect(namesIn(dirname(pathOf(1n)))).toEqual([]);
+  });
+
+  test("[N12] a temporary name that somebody has guessed and linked to another file is refused, and that file stays", async () => {
+    const guessed = Buffer.alloc(8, 0xab);
+    const victim = join(dir, "victim");
+    writeFileSync(victim, "precious");
+    mkdirSync(dirname(pathOf(1n)), { recursive: true });
+    symlinkSync(victim, `${pathOf(1n)}.${guessed.toString("hex")}.tmp`);
+    const { randomBytes } = crypto;
+    // `as`: only this form of its overloads is called.
+    crypto.randomBytes = (() => guessed) as unknown as typeof randomBytes;
+    syncBuiltinESMExports();
+    try {
+      expect(isLSError(await failure(client.writeLTXFile(ref(1n), ltx(1n))))).toBe(true);
+    } finally {
+      crypto.randomBytes = randomBytes;
+      syncBuiltinESMExports();
+    }
+    expect(readFileSync(victim, "utf8")).toBe("precious");
+    expect(existsSync(pathOf(1n))).toBe(false);
   });
 
   test("an abort leaves nothing, even while the source waits for ever", async () => {
