@@ -9,7 +9,7 @@ import { Replica } from "../src/replica/replica.js";
 import { restoreTo } from "../src/restore/restore-to.js";
 import { openWAL, sleep, tempDirectory } from "./harness.js";
 
-const COUNT = 8;
+const COUNT = 4;
 
 /** What a restore of one TXID from some levels alone gives. */
 async function stateFrom(client: MemoryClient, levels: readonly number[], txid: bigint): Promise<Uint8Array | undefined> {
@@ -51,7 +51,7 @@ test("[K10] snapshots of many databases at once, under writers whose WALs restar
       );
       if (random.chance(0.1)) app.pragma("wal_checkpoint(RESTART)");
       if (random.chance(0.1)) app.exec("DELETE FROM t WHERE id % 3 = 0");
-      await sleep(1);
+      await sleep(4);
     }
   })();
   try {
