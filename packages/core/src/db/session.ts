@@ -296,8 +296,8 @@ export class Session {
     try {
       await this.syncAndWait(deadline);
     } catch (error) {
-      // A database that cannot be read yet has nothing that could be lost.
-      if (this.#attachLoop.state.kind !== "waiting" && !isAbsent(error)) {
+      // A database that cannot be read yet has nothing that could be lost, and one that rested nothing that is not at its destination.
+      if (this.#attachLoop.state.kind !== "waiting" && !wasDeletedAtRest(error)) {
         failure = error;
         uncut = await this.#mayBeUncut();
       }
@@ -467,9 +467,8 @@ export class Session {
   }
 }
 
-/** The database was deleted while it rested. */
-function isAbsent(error: unknown): boolean {
-  return isLSError(error, "LS_NOT_READY") && error.details.reason === "absent";
+function wasDeletedAtRest(error: unknown): boolean {
+  return isLSError(error, "LS_NOT_READY") && error.details.atRest === true;
 }
 
 function captureEnded(path: string): LSError {

@@ -96,5 +96,9 @@ export class LocalHold {
 }
 
 function absent(path: string): LSError {
-  return new LSError("LS_NOT_READY", `${path} and its directory do not exist any more`, { retryable: true, details: { path, reason: "absent" } });
+  return new LSError("LS_NOT_READY", `${path} and its directory do not exist any more`, {
+    retryable: true,
+    // All of it was at its destination before it rested.
+    details: { path, reason: "absent", atRest: true },
+  });
 }
