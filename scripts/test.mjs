@@ -6,7 +6,7 @@ import { checkNode, ensureInstalled, SetupError, scratchFolder } from "./lib/set
 import { runTests } from "./lib/vitest.mjs";
 import { ROOT, workspacePackages } from "./lib/workspace.mjs";
 
-/** Longest that the tests of one package may take: three times what they take, for slow machines. */
+/** Longest that the tests of one package may take: twice what they take on a slow machine. */
 const PACKAGE_TIMEOUT_MS = 900_000;
 
 const strict = process.env.CI === "true" || process.env.LS_REQUIRE_PEERS === "1";
