@@ -252,12 +252,16 @@ export class LocalState {
 
   /** Whether the table of the current TXID and of this database file is safe: see {@link LocalState.keepTable}. */
   isKeptFor(identity: FileIdentity): boolean {
-    return this.#stamp?.txid === this.#txid && sameFile(this.#stamp.identity, identity) && (!this.tableUnsaved || this.#isSoonMade());
+    return this.#isStampedFor(identity) && (!this.tableUnsaved || this.#isSoonMade());
   }
 
   /** Whether the table on disk is the one of the current TXID and of this database file, so that a start could go on from it. */
   isSavedFor(identity: FileIdentity): boolean {
-    return !this.tableUnsaved && this.#stamp?.txid === this.#txid && sameFile(this.#stamp.identity, identity);
+    return this.#isStampedFor(identity) && !this.tableUnsaved;
+  }
+
+  #isStampedFor(identity: FileIdentity): boolean {
+    return this.#stamp?.txid === this.#txid && sameFile(this.#stamp.identity, identity);
   }
 
   /** Whether the table on disk, or none, is brought to the current TXID by the local files, and those are few. */
