@@ -1,5 +1,4 @@
 import { mkdirSync, rmSync, symlinkSync } from "node:fs";
-import { loadavg } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { cleanEnv, FaultProxy, type S3Server, seedOf, startVersitygw, versitygwOrSkip } from "@ls/testkit";
@@ -7,7 +6,7 @@ import { writeChanges } from "./codec/changes.js";
 import { encode } from "./codec/operations.js";
 import { expectSameBytes } from "./codec/verify.js";
 import { readFlags } from "./common/arguments.js";
-import { describeMachine } from "./common/machine.js";
+import { describeMachine, LOAD_AVERAGE } from "./common/machine.js";
 import { BENCH_ROOT, publish } from "./common/report.js";
 import { runMeasured, type Usage } from "./common/run-measured.js";
 import { scratchDirectory } from "./common/scratch.js";
@@ -39,8 +38,6 @@ const versitygw = versitygwOrSkip();
 if (versitygw === undefined) throw new Error("versitygw is missing, and it is what keeps the replica here");
 const tmp = scratchDirectory();
 const seed = seedOf(42);
-/** Of the minute before: tells a run on a busy machine from one on an idle one. */
-const [loadAverage] = loadavg();
 
 interface Restores {
   readonly ours: readonly Usage[];
@@ -100,7 +97,7 @@ publish(
     goals: [
       { name: `restore of ${numbers.mb} MB and ${numbers.l0} changes behind ${numbers["latency-ms"]} ms, times as fast`, measured: ratio(far), atLeast: GOAL },
     ],
-    data: { loadAverage, ...restores },
+    data: { loadAverage: LOAD_AVERAGE, ...restores },
     table: markdownTable(["ours / upstream", "wall s", "ratio", "CPU s", "peak RSS MB"], rows),
   },
   record,

@@ -1,11 +1,10 @@
 import { mkdirSync, rmSync, statSync } from "node:fs";
-import { loadavg } from "node:os";
 import { join } from "node:path";
 import { Random, seedOf, waitFor } from "@ls/testkit";
 import Database from "better-sqlite3";
 import { readFlags } from "./common/arguments.js";
 import { damageOf } from "./common/expect-restored.js";
-import { describeMachine } from "./common/machine.js";
+import { describeMachine, LOAD_AVERAGE } from "./common/machine.js";
 import { cpuSeconds } from "./common/process-usage.js";
 import { bytesAdded, type ReplicaFile, reachOf, replicaFiles } from "./common/replica-files.js";
 import { type RunningReplicator, startOurs, startUpstream } from "./common/replicators.js";
@@ -35,8 +34,6 @@ const SNAPSHOT_LEVEL = 9;
 const upstream = await requireUpstream();
 const tmp = scratchDirectory();
 const seed = seedOf(42);
-/** Of the minute before: tells a run on a busy machine from one on an idle one. */
-const [loadAverage] = loadavg();
 
 /** What a restarted process has done by a moment. */
 interface Progress {
@@ -164,7 +161,7 @@ publish(
     machine: describeMachine({ litestream: upstream.version }),
     options: { ...numbers, ...switches, seed },
     goals: [{ name: "bytes until in sync over bytes of the lost WAL, ours", measured: ours.inSync.bytes / ours.changedBytes, atMost: 1 }],
-    data: { loadAverage, ...outcomes },
+    data: { loadAverage: LOAD_AVERAGE, ...outcomes },
     table: markdownTable(
       [
         `restart, ${numbers.megabytes} MB and ${numbers.commits} commits`,

@@ -1,12 +1,11 @@
 import { mkdirSync, rmSync } from "node:fs";
-import { loadavg } from "node:os";
 import { join } from "node:path";
 import { seedOf, waitFor } from "@ls/testkit";
 import { Writer } from "./app/writer.js";
 import type { WriterResult } from "./app/writer-protocol.js";
 import { readFlags } from "./common/arguments.js";
 import { damageOf } from "./common/expect-restored.js";
-import { describeMachine } from "./common/machine.js";
+import { describeMachine, LOAD_AVERAGE } from "./common/machine.js";
 import { cpuSeconds, peakRssBytes } from "./common/process-usage.js";
 import { bytesAdded, databaseBytesAt, replicaFiles } from "./common/replica-files.js";
 import { type RunningReplicator, startOurs, startUpstream } from "./common/replicators.js";
@@ -41,8 +40,6 @@ const upstream = await requireUpstream();
 const tmp = scratchDirectory();
 const seed = seedOf(42);
 const bytes = numbers.megabytes * 1e6;
-/** Of the minute before: tells a run on a busy machine from one on an idle one. */
-const [loadAverage] = loadavg();
 
 const VARIANTS = ["alone", "ours", "upstream"] as const;
 type Variant = (typeof VARIANTS)[number];
@@ -198,7 +195,7 @@ publish(
         atMost: GOAL_MS,
       },
     ],
-    data: { loadAverage, rounds },
+    data: { loadAverage: LOAD_AVERAGE, rounds },
     table: markdownTable(
       [
         `one transaction of ${numbers.megabytes} MB`,

@@ -1,4 +1,7 @@
-import { arch, availableParallelism, cpus, platform, release, totalmem } from "node:os";
+import { arch, availableParallelism, cpus, loadavg, platform, release, totalmem } from "node:os";
+
+/** Of the minute before this program began: tells a run on a busy machine from one on an idle one. */
+export const [LOAD_AVERAGE] = loadavg();
 
 /** What the numbers depend on. */
 export interface Machine {
