@@ -33,8 +33,8 @@ function create(value: string): Database.Database {
 
 const insert = (app: Database.Database, value: string): void => void app.prepare("INSERT INTO t VALUES (?)").run(value);
 
-function database(): DB {
-  const replica = new Replica(client, { syncIntervalMs: 10 });
+function database(syncIntervalMs = 10): DB {
+  const replica = new Replica(client, { syncIntervalMs });
   return new DB(path, { replica, driver: Database, host: "inline", monitorIntervalMs: 50, onEvent: (event) => events.push(event) });
 }
 
@@ -115,4 +115,38 @@ describe("the meta directory is deleted while the database is open", () => {
     await expect(second.open()).rejects.toMatchObject({ code: "LS_LOCKED" });
     app.close();
   });
+});
+
+describe("a database is deleted while it is captured", () => {
+  const DELETIONS = {
+    "with its directory": () => rmSync(dirname(path), { recursive: true }),
+    "but not its meta directory": () => {
+      for (const suffix of ["", "-wal", "-shm"]) rmSync(`${path}${suffix}`);
+    },
+  };
+
+  for (const [how, remove] of Object.entries(DELETIONS)) {
+    test(`${how}, when everything was at the destination: close() has nothing to report`, async () => {
+      const app = create("first");
+      const db = database();
+      await db.open();
+      await db.syncAndWait();
+      remove();
+      await until("it is gone", () => db.status().phase === "waiting");
+      await db.close();
+      app.close();
+    });
+
+    test(`${how}, before its last commit was cut: close() says what is missing`, async () => {
+      const app = create("first");
+      const db = database(3_600_000);
+      await db.open();
+      const txid = await db.syncAndWait();
+      insert(app, "never cut");
+      remove();
+      await until("it is gone", () => db.status().phase === "waiting");
+      await expect(db.close()).rejects.toMatchObject({ code: "LS_NOT_DURABLE", details: { firstMissingTXID: txid + 1n } });
+      app.close();
+    });
+  }
 });

@@ -102,7 +102,7 @@ export interface EngineRequests {
   sync: { params: undefined; result: { txid: TXID } };
   /** Tries to fold the WAL into the database file and have it restart. */
   checkpoint: { params: undefined; result: { walFrames: number; checkpointedFrames: number } };
-  /** Whether commits exist that no staged file holds yet; looks at the database now. Before `attach`, `dirty` means that some may. */
+  /** Whether commits exist that no staged file holds yet; looks at the database now. While it is not attached, `dirty` means that some may. */
   probe: { params: undefined; result: { txid: TXID; dirty: boolean; notReady?: NotReadyReason | undefined } };
   /** The destination holds this file: it may be deleted locally when nothing else needs it. */
   acknowledge: { params: { txid: TXID }; result: undefined };

@@ -296,10 +296,11 @@ export class Session {
     try {
       await this.syncAndWait(deadline);
     } catch (error) {
-      // A database that cannot be read yet has nothing that could be lost, and one that rested nothing that is not at its destination.
-      if (this.#attachLoop.state.kind !== "waiting" && !wasDeletedAtRest(error)) {
-        failure = error;
+      // One that rested had nothing that is not at its destination.
+      if (!wasDeletedAtRest(error)) {
         uncut = await this.#mayBeUncut();
+        // A database that cannot be read yet has nothing that could be lost, unless it was read before.
+        if (uncut || this.#attachLoop.state.kind !== "waiting") failure = error;
       }
     }
     try {
@@ -315,7 +316,8 @@ export class Session {
 
   /** Whether commits may exist that no staged file holds. */
   async #mayBeUncut(): Promise<boolean> {
-    if (this.#attachLoop.state.kind !== "attached") return true;
+    const { kind } = this.#attachLoop.state;
+    if (kind !== "attached" && kind !== "waiting") return true;
     try {
       return (await unlessAborted(this.#host.request("probe", undefined), AbortSignal.timeout(PROBE_MS))).dirty;
     } catch {

@@ -2,7 +2,7 @@ import { isLSError, LSError } from "../../errors.js";
 import { isBusy, type SQLiteDriver } from "../../sqlite/driver.js";
 import type { VersionGate } from "../../sqlite/version-gate.js";
 import type { AttachOutcome, AttachRequest, EngineEvent, EngineSettings, NotReadyReason } from "../protocol.js";
-import type { AttachedContext } from "./attached.js";
+import type { Attached, AttachedContext } from "./attached.js";
 import { CaptureLoop } from "./capture-loop.js";
 import { Doubt } from "./doubt.js";
 import { byState, type Established, establish } from "./establish.js";
@@ -51,6 +51,7 @@ export class Capturing {
   /** When the database was last found to be ready, as `performance.now()`. */
   #readyAt = Number.NEGATIVE_INFINITY;
   #repair: Repair | undefined;
+  #leftUncut = false;
 
   constructor(parts: CapturingParts) {
     this.#parts = parts;
@@ -63,6 +64,11 @@ export class Capturing {
 
   get notReady(): NotReadyReason | undefined {
     return this.#notReady;
+  }
+
+  /** Whether capture ended before everything that was committed by then was cut, and has not begun again since. */
+  get leftUncut(): boolean {
+    return this.#leftUncut;
   }
 
   /** When a repair that waits is due. */
@@ -94,7 +100,7 @@ export class Capturing {
     const { hindrance, settings } = this.#parts;
     const local = this.#parts.local();
     // Asked for while attached: something is wrong with what was staged, so start from what the disk holds.
-    this.end();
+    this.#abandon();
     local.staged.reload();
     this.#repair = undefined;
     const reason = this.look();
@@ -121,6 +127,7 @@ export class Capturing {
     const { settings, emit, hindrance, begun } = this.#parts;
     this.#loop = new CaptureLoop(attached, settings, emit, performance.now());
     this.#repair = undefined;
+    this.#leftUncut = false;
     hindrance.succeeded();
     begun();
   }
@@ -132,6 +139,12 @@ export class Capturing {
     this.#loop = undefined;
     this.#parts.ended();
     loop.attached.close();
+  }
+
+  /** Ends capture because of some trouble. The connections still reach the files, deleted or not: they tell what is left behind. */
+  #abandon(): void {
+    if (this.#loop !== undefined) this.#leftUncut = !isAllCut(this.#loop.attached);
+    this.end();
   }
 
   /**
@@ -198,14 +211,14 @@ export class Capturing {
   async recover(error: unknown, slicer: Slicer): Promise<void> {
     const { hindrance } = this.#parts;
     if (error instanceof Doubt) {
-      this.end();
+      this.#abandon();
       this.#repair = { reason: error.message, quietly: false };
       await this.repair(slicer);
       return;
     }
     if (isLSError(error, "LS_NOT_READY") || isDamage(error)) {
       // The database is not what it was: look at it afresh.
-      this.end();
+      this.#abandon();
       this.#repair = { reason: error instanceof Error ? error.message : String(error), quietly: false };
       hindrance.backOff();
       this.lookAfresh();
@@ -287,7 +300,7 @@ export class Capturing {
   /** Ends capture, or a repair of it, for good: attaching begins anew. Without effect when there is neither. */
   giveUp(reason: string): void {
     if (this.#loop === undefined && this.#repair === undefined) return;
-    this.end();
+    this.#abandon();
     this.#detach(reason);
   }
 
@@ -325,6 +338,14 @@ export class Capturing {
   #context(local: LocalState): AttachedContext {
     const { driver, gate, settings, emit, barrierPatienceMs } = this.#parts;
     return { local, driver, gate, settings, emit, barrierPatienceMs };
+  }
+}
+
+function isAllCut(attached: Attached): boolean {
+  try {
+    return !attached.isDirty(attached.readEnd());
+  } catch {
+    return false;
   }
 }
 

@@ -212,7 +212,7 @@ export class Engine {
     const attached = this.#capturing.loop?.attached;
     if (attached !== undefined) return { txid, dirty: attached.isDirty(attached.readEnd()) };
     const notReady = this.#capturing.lookAfresh();
-    return { txid, dirty: notReady === undefined, ...(notReady === undefined ? {} : { notReady }) };
+    return { txid, dirty: notReady === undefined || this.#capturing.leftUncut, ...(notReady === undefined ? {} : { notReady }) };
   }
 
   #acknowledge(txid: TXID): undefined {
