@@ -14,11 +14,12 @@ import { AttachLoop } from "./attach-loop.js";
 import { closeEngine, GRACE_MS } from "./close-engine.js";
 import { claimDestination } from "./destination-claims.js";
 import { type EventSink, reportOf } from "./events.js";
+import { Health } from "./health.js";
 import { directoryExists } from "./meta/meta-directory.js";
 import type { ResolvedDBOptions } from "./options.js";
 import type { EngineEvent, EngineHost, StagedFile } from "./protocol.js";
 import { type SnapshotResult, storeSnapshot } from "./snapshot.js";
-import { type Attachment, type DBStatus, phaseOf, type SyncStatus } from "./status.js";
+import type { Attachment, DBStatus, SyncStatus } from "./status.js";
 
 /** Longest wait, when closing, for the engine to say whether something is uncut. */
 const PROBE_MS = 1000;
@@ -34,6 +35,7 @@ export class Session {
   #host: EngineHost;
   readonly #uploader: Uploader;
   readonly #attachLoop: AttachLoop;
+  readonly #health: Health;
   /** Aborted at the end: attaching stops. */
   readonly #ended: AbortController = new AbortController();
   readonly #snapshots: Limit = new Limit(1);
@@ -42,15 +44,6 @@ export class Session {
   #releaseClaim: (() => void) | undefined;
   /** What the engine knows of the disk is no longer so: another one has to look afresh. */
   #engineIsStale = false;
-  #lifecycle: "opening" | "open" | "closing" | "closed" = "opening";
-  #localTXID: TXID = 0n;
-  #dirtySinceMs: number | undefined;
-  #walBytes = 0;
-  #pausedBy: "staged-full" | "disk-full" | undefined;
-  #resting = false;
-  #phase: DBStatus["phase"] = "opening";
-  #phaseSinceMs: number = Date.now();
-  #lastError: { readonly error: unknown; readonly atMs: number } | undefined;
 
   constructor(options: ResolvedDBOptions, driver: SQLiteDriver, events: EventSink) {
     this.#options = options;
@@ -68,7 +61,7 @@ export class Session {
         failed: (failure) => this.#uploadFailed(failure),
         recovered: (failures) => {
           this.#events.emit({ type: "recovered", failures });
-          this.#lastError = undefined;
+          this.#health.recovered();
         },
         stopped: (error) => this.#uploadStopped(error),
       },
@@ -78,6 +71,12 @@ export class Session {
       retryBaseMs: replica.syncIntervalMs,
       attempt: () => this.#attach(),
       changed: (state) => this.#attachmentChanged(state),
+    });
+    this.#health = new Health({
+      destination: replica.client.destination,
+      uploader: this.#uploader,
+      attachment: () => this.#attachLoop.state,
+      changed: (phase, reason) => this.#events.emit({ type: "phase", phase, reason }),
     });
   }
 
@@ -94,8 +93,8 @@ export class Session {
       signal.throwIfAborted();
       const opened = await this.#host.request("open", undefined, { signal });
       this.#releaseClaim = claimDestination(this.#options.replica.client, this.#options.settings.path);
-      this.#localTXID = opened.position.txid;
-      this.#lifecycle = "open";
+      this.#health.localTXIDIs(opened.position.txid);
+      this.#health.lifecycleIs("open");
       this.#attachLoop.start();
       while (this.#attachLoop.state.kind === "attaching" && this.#uploader.status.failure === undefined) await this.#attachLoop.nextChange(signal);
       if (this.#attachLoop.state.kind === "failed") throw this.#attachLoop.state.error;
@@ -146,13 +145,12 @@ export class Session {
     this.#host = this.#createHost();
     this.#engineIsStale = false;
     // What hindered the one before is nothing that this one will take back.
-    if (this.#pausedBy !== undefined) this.#engineEvent({ type: "resumed" });
+    if (this.#health.pausedBy !== undefined) this.#engineEvent({ type: "resumed" });
   }
 
   #began({ outcome, localTXID, remoteTXID, staged }: Extract<AttachResult, { kind: "attached" }>): void {
     const { kind: _, ...facts } = outcome;
-    this.#resting = false;
-    this.#localTXID = outcome.txid;
+    this.#health.attachedAt(outcome.txid);
     this.#uploader.start(remoteTXID, staged);
     this.#events.emit({ type: "attached", ...facts });
     if (localTXID > 0n || remoteTXID === 0n) return;
@@ -219,34 +217,17 @@ export class Session {
 
   async syncStatus(signal: AbortSignal | undefined): Promise<SyncStatus> {
     if (this.#attachLoop.state.kind === "failed") {
-      return { localTXID: this.#localTXID, remoteTXID: this.#uploader.status.remoteTXID, inSync: false };
+      return { localTXID: this.#health.localTXID, remoteTXID: this.#uploader.status.remoteTXID, inSync: false };
     }
     const { txid, dirty } = await this.#host.request("probe", undefined, { signal });
     // An answer that nothing is uncut is newer than what was seen before.
-    if (!dirty) this.#dirtySinceMs = undefined;
+    if (!dirty) this.#health.nothingUncut();
     const { remoteTXID } = this.#uploader.status;
     return { localTXID: txid, remoteTXID, inSync: this.#attachLoop.state.kind === "attached" && !dirty && txid <= remoteTXID };
   }
 
   status(): DBStatus {
-    const { remoteTXID, pendingFiles, pendingBytes, failure } = this.#uploader.status;
-    const attachment = this.#attachLoop.state;
-    const nextRetryMs = failure?.nextRetryMs ?? (attachment.kind === "retrying" ? attachment.nextRetryMs : undefined);
-    return {
-      phase: this.#phase,
-      since: new Date(this.#phaseSinceMs),
-      reason: attachment.kind === "waiting" ? attachment.reason : undefined,
-      lastError: this.#lastError === undefined ? undefined : { ...reportOf(this.#lastError.error), at: new Date(this.#lastError.atMs) },
-      nextRetryAt: nextRetryMs === undefined ? undefined : new Date(nextRetryMs),
-      pausedBy: this.#pausedBy,
-      lagMs: this.#lagMs(Date.now()),
-      localTXID: this.#localTXID,
-      remoteTXID,
-      walBytes: this.#walBytes,
-      stagedFiles: pendingFiles,
-      stagedBytes: pendingBytes,
-      destination: this.#options.replica.client.destination,
-    };
+    return this.#health.status();
   }
 
   /** @returns undefined when capture ended before the cut was made: attach again, and cut then. */
@@ -267,16 +248,10 @@ export class Session {
         return await this.#cut(signal);
       } catch (error) {
         const oldest = this.#uploader.pending.first;
-        if (this.#pausedBy !== "staged-full" || oldest === undefined || !isLSError(error, "LS_STORAGE_UNAVAILABLE")) throw error;
+        if (this.#health.pausedBy !== "staged-full" || oldest === undefined || !isLSError(error, "LS_STORAGE_UNAVAILABLE")) throw error;
         if (!(await this.#uploader.waitFor(oldest.txid, signal))) return undefined;
       }
     }
-  }
-
-  #lagMs(nowMs: number): number | undefined {
-    const oldest = Math.min(this.#uploader.pending.first?.oldestCommitMs ?? Infinity, this.#dirtySinceMs ?? Infinity);
-    if (oldest !== Infinity) return Math.max(0, nowMs - oldest);
-    return this.#attachLoop.state.kind === "attached" ? 0 : undefined;
   }
 
   // ---- close
@@ -286,8 +261,8 @@ export class Session {
    * @throws LSError `LS_NOT_DURABLE` when something is not at the destination.
    */
   async close(deadline: AbortSignal): Promise<void> {
-    this.#lifecycle = "closing";
-    this.#refreshPhase();
+    this.#health.lifecycleIs("closing");
+    this.#health.refreshPhase();
     this.#endSnapshots();
     this.#uploader.hurry();
     this.#attachLoop.hurry();
@@ -304,8 +279,9 @@ export class Session {
       }
     }
     try {
-      this.#localTXID = await closeEngine(this.#host, { path: this.#options.settings.path, discard: failure !== undefined, deadline });
-      if (failure === undefined && this.#uploader.started) await this.#uploader.waitFor(this.#localTXID, deadline);
+      const txid = await closeEngine(this.#host, { path: this.#options.settings.path, discard: failure !== undefined, deadline });
+      this.#health.localTXIDIs(txid);
+      if (failure === undefined && this.#uploader.started) await this.#uploader.waitFor(txid, deadline);
     } catch (error) {
       failure ??= error;
     }
@@ -327,7 +303,7 @@ export class Session {
   }
 
   #firstMissing(uncut: boolean): TXID | undefined {
-    return this.#uploader.pending.first?.txid ?? (uncut ? this.#localTXID + 1n : undefined);
+    return this.#uploader.pending.first?.txid ?? (uncut ? this.#health.localTXID + 1n : undefined);
   }
 
   #endSnapshots(): void {
@@ -336,7 +312,7 @@ export class Session {
   }
 
   async #release(): Promise<void> {
-    this.#lifecycle = "closed";
+    this.#health.lifecycleIs("closed");
     this.#options.observer?.ended();
     this.#ended.abort();
     this.#endSnapshots();
@@ -346,29 +322,22 @@ export class Session {
     await this.#host.dispose();
     this.#releaseClaim?.();
     await this.#options.replica.client.close();
-    this.#refreshPhase();
+    this.#health.refreshPhase();
   }
 
   // ---- what happens by itself
 
   #engineEvent(event: EngineEvent): void {
-    if (this.#lifecycle === "closed") return;
+    if (this.#health.closed) return;
+    this.#health.note(event);
     switch (event.type) {
       case "staged":
         this.#staged(event.file);
         break;
       case "dirty":
-        this.#dirtySinceMs ??= event.sinceMs;
-        break;
       case "resting":
-        this.#resting = true;
-        break;
       case "awake":
-        this.#resting = false;
-        this.#dirtySinceMs = undefined;
-        break;
       case "wal":
-        this.#walBytes = event.bytes;
         break;
       case "ready":
         this.#attachLoop.start();
@@ -384,23 +353,13 @@ export class Session {
         // `as`: the engine's failures carry the code of an LSError.
         this.#fail(new LSError(event.code as LSErrorCode, event.message));
         break;
-      case "paused":
-        this.#pausedBy = event.reason;
-        this.#events.emit(event);
-        break;
-      case "resumed":
-        this.#pausedBy = undefined;
-        this.#events.emit(event);
-        break;
       default:
         this.#events.emit(event);
     }
-    this.#refreshPhase();
+    this.#health.refreshPhase();
   }
 
   #staged(file: StagedFile): void {
-    this.#localTXID = file.txid;
-    this.#dirtySinceMs = undefined;
     this.#events.emit({ type: "cut", txid: file.txid, sizeBytes: file.size, pageCount: file.pageCount });
     this.#uploader.enqueue(file);
   }
@@ -412,13 +371,13 @@ export class Session {
     const { txid, size, timestampMs } = file;
     this.#options.observer?.stored({ level: L0_LEVEL, minTXID: txid, maxTXID: txid, size, createdAt: new Date(timestampMs) });
     this.#events.emit({ type: "uploaded", txid: file.txid, sizeBytes: file.size, pageCount: file.pageCount, lagMs });
-    this.#refreshPhase();
+    this.#health.refreshPhase();
   }
 
   #uploadFailed({ file, error, failures, nextRetryMs }: UploadFailure): void {
-    this.#lastError = { error, atMs: Date.now() };
+    this.#health.failed(error);
     this.#events.emit({ type: "upload-failed", txid: file.txid, error: reportOf(error), failures, nextRetryAt: new Date(nextRetryMs) });
-    this.#refreshPhase();
+    this.#health.refreshPhase();
     this.#attachLoop.notify();
   }
 
@@ -436,16 +395,16 @@ export class Session {
 
   #attachmentChanged(state: Attachment): void {
     if (state.kind === "retrying") {
-      this.#lastError = { error: state.error, atMs: Date.now() };
+      this.#health.failed(state.error);
       this.#events.emit({ type: "attach-failed", error: reportOf(state.error), failures: state.failures, nextRetryAt: new Date(state.nextRetryMs) });
     } else if (state.kind === "attached") {
-      this.#lastError = undefined;
+      this.#health.recovered();
     } else if (state.kind === "failed") {
-      this.#lastError = { error: state.error, atMs: Date.now() };
+      this.#health.failed(state.error);
       this.#options.observer?.ended();
       this.#events.emit({ type: "failed", error: reportOf(state.error) });
     }
-    this.#refreshPhase();
+    this.#health.refreshPhase();
   }
 
   #fail(error: LSError): void {
@@ -453,19 +412,9 @@ export class Session {
   }
 
   #unexpected(error: unknown): void {
-    if (this.#lifecycle === "closing" || this.#lifecycle === "closed" || this.#attachLoop.state.kind === "failed") return;
+    if (this.#health.ending || this.#attachLoop.state.kind === "failed") return;
     const { code, message } = reportOf(error);
     this.#events.emit({ type: "warning", code, message });
-  }
-
-  #refreshPhase(): void {
-    const attachment = this.#attachLoop.state;
-    const uploadFails = this.#uploader.status.failure !== undefined;
-    const phase = phaseOf({ lifecycle: this.#lifecycle, attachment, uploadFails, paused: this.#pausedBy !== undefined, resting: this.#resting });
-    if (phase === this.#phase) return;
-    this.#phase = phase;
-    this.#phaseSinceMs = Date.now();
-    this.#events.emit({ type: "phase", phase, reason: attachment.kind === "waiting" ? attachment.reason : undefined });
   }
 }
 
