@@ -12,13 +12,7 @@ export const H = [
     "core/test/store-shutdown.test.ts",
   ),
   mutation("H3", "core/src/replica/uploader.ts", "        if (signal.aborted) return;\n", "", "core/test/uploader.test.ts"),
-  mutation(
-    "H4 C12",
-    "core/src/db/session.ts",
-    "if (failure === undefined && this.#uploader.started) await this.#uploader.waitFor(this.#localTXID, deadline);",
-    "",
-    DB,
-  ),
+  mutation("H4 C12", "core/src/db/session.ts", "if (failure === undefined && this.#uploader.started) await this.#uploader.waitFor(txid, deadline);", "", DB),
   mutation(
     "H5",
     "core/src/replica/uploader.ts",

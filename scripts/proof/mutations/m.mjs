@@ -17,8 +17,8 @@ export const M = [
   mutation("M4", COUNTERS, "        counts.checkpoints++;\n", "", METRICS),
   mutation("M5", COUNTERS, "        this.#failed(event.work, true);\n", "", METRICS),
   mutation("M6", "core/src/store/heartbeat.ts", " && lagMs <= withinMs,", ",", "core/src/store/heartbeat.test.ts"),
-  mutation("M7", "core/src/db/session.ts", "if (oldest !== Infinity) return Math.max(0, nowMs - oldest);", "", DB),
-  mutation("M8", "core/src/db/session.ts", "nextRetryAt: nextRetryMs === undefined ? undefined : new Date(nextRetryMs),", "nextRetryAt: undefined,", DB),
+  mutation("M7", "core/src/db/health.ts", "if (oldest !== Infinity) return Math.max(0, nowMs - oldest);", "", DB),
+  mutation("M8", "core/src/db/health.ts", "nextRetryAt: nextRetryMs === undefined ? undefined : new Date(nextRetryMs),", "nextRetryAt: undefined,", DB),
   mutation("M9", "core/src/db/status.ts", 'if (uploadFails) return "retrying";\n      if (paused)', "if (paused)", "core/src/db/status.test.ts"),
   mutation(
     "M10",
