@@ -1,15 +1,13 @@
 import { seedOf, upstreamOrSkip, Writer } from "@ls/testkit";
-import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { judge } from "../src/judge.js";
 import { KeptSite, levelFiles } from "../src/kept-site.js";
+import { makeAroundLockPage } from "../src/lock-page.js";
 import { byUpstream, byUs } from "../src/restores.js";
 import { writeResult } from "../src/results.js";
 
 const upstream = upstreamOrSkip();
 const HUGE_BYTES = 300_000_000;
-/** The lock page begins at this byte. */
-const LOCK_BYTE = 2 ** 30;
 /** Long enough for several snapshots of a large database, and for retention to have its turn. */
 const KEEP_MS = 30_000;
 
@@ -52,29 +50,9 @@ describe.skipIf(upstream === undefined)("large databases that are kept", () => {
   it.each([65536, 4096])("more than 1 GiB around the lock page, %i byte pages", async (pageSize) => {
     await using site = new KeptSite("worker");
     const seed = seedOf(pageSize);
-    makeLarge(site.path, pageSize);
+    makeAroundLockPage(site.path, pageSize);
     await using writer = await Writer.start({ path: site.path, seed, workload: "mixed" });
     await site.keep(writer, KEEP_MS);
     await judgeBoth(`kept: the lock page of ${pageSize} byte pages`, site, { seed, pageSize });
   });
 });
-
-/** A database that ends some pages behind the lock page. Zeros: its image compresses to little. */
-function makeLarge(path: string, pageSize: number): void {
-  const db = new Database(path);
-  try {
-    db.pragma(`page_size = ${pageSize}`);
-    db.pragma("journal_mode = OFF");
-    db.pragma("synchronous = OFF");
-    db.exec("CREATE TABLE filler(data BLOB)");
-    const insert = db.prepare("INSERT INTO filler VALUES (zeroblob(?))");
-    const bytes = db.prepare<[], number>("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").pluck();
-    // SQLite's limit for one value is below a gigabyte.
-    for (let i = 0; i < 3; i++) insert.run(LOCK_BYTE / 4);
-    insert.run(LOCK_BYTE / 4 - 8 * pageSize);
-    while ((bytes.get() ?? 0) <= LOCK_BYTE + 2 * pageSize) insert.run(pageSize);
-    db.pragma("journal_mode = WAL");
-  } finally {
-    db.close();
-  }
-}

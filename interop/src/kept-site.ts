@@ -37,11 +37,18 @@ export class KeptSite implements AsyncDisposable {
     this.client = new FileReplicaClient({ path: this.replicaPath });
   }
 
+  /** Our Store, at work until it is closed. */
+  async open(settings: StoreOptions): Promise<{ readonly db: DB; readonly store: Store }> {
+    const db = new DB(this.path, { replica: new Replica(this.client, { syncIntervalMs: 50 }), driver: Database, host: this.#host, workerURL: WORKER });
+    const store = new Store([db], { ...settings, onEvent: (event) => this.events.push(event) });
+    await store.open();
+    return { db, store };
+  }
+
   /** Our Store at work for so long, with a writer in another process. */
   async keep(writer: Writer, ms: number, settings: StoreOptions = FAST): Promise<void> {
-    const db = new DB(this.path, { replica: new Replica(this.client, { syncIntervalMs: 50 }), driver: Database, host: this.#host, workerURL: WORKER });
-    await using store = new Store([db], { ...settings, onEvent: (event) => this.events.push(event) });
-    await store.open();
+    const { db, store: opened } = await this.open(settings);
+    await using store = opened;
     const end = Date.now() + ms;
     while (Date.now() < end) {
       await writer.step(2);
