@@ -56,7 +56,9 @@ describe.skipIf(upstream === undefined)("a replica that was kept", () => {
     await site.keep(writer, 2500);
     // Larger than what one range of a merge holds, and gone again soon.
     await writer.huge(12 << 20);
-    await site.keep(writer, 2500);
+    // On a busy machine that time makes few states.
+    do await site.keep(writer, 2500);
+    while ((await site.promised()).size <= 5);
     expect(site.trouble).toEqual([]);
     for (const level of [1, 2, 9]) expect(levelFiles(site.replicaPath, level), `level ${level}`).toBeGreaterThan(0);
     const known = [{ name: workload, replicaPath: site.replicaPath, models: await site.promised() }];

@@ -98,7 +98,7 @@ function context(host: EngineHost, client: Destination, more: Partial<AttachCont
       log.push(`upload ${files.map((file) => file.txid).join(" ")} above ${remoteTXID}`);
       for (const { txid } of files) if (txid > remoteTXID) client.files.set(txid, await ltx(txid, 4, [2], 1000 + Number(txid)));
     },
-    listed: () => {},
+    listed: ({ txid }) => log.push(`listed ${txid}`),
     continuingAbove: (localTXID, remoteTXID) => log.push(`${localTXID} below ${remoteTXID}`),
     ...more,
     log,
@@ -145,7 +145,7 @@ describe("attach", () => {
     const host = new ScriptedHost({ probe: { txid: 5n }, opened: [{ position: { txid: 5n }, staged: staged(4n, 5n) }], attach: [baseRequired, attached(6n)] });
     const made = context(host, await destination(3));
     expect(await attach(made)).toMatchObject({ remoteTXID: 5n });
-    expect(made.log).toEqual(["upload 4 5 above 3"]);
+    expect(made.log).toEqual(["upload 4 5 above 3", "listed 5"]);
     expect(host.attachRequests[1]).toMatchObject({ remoteTXID: 5n, remoteTimestampMs: 1005, base: { txid: 5n } });
   });
 
@@ -166,7 +166,7 @@ describe("attach", () => {
     expect(ahead.asked).not.toContain("attach");
     const made = context(ahead, client, { onDestinationAhead: "continue" });
     expect(await attach(made)).toMatchObject({ kind: "attached" });
-    expect(made.log).toEqual(["2 below 3"]);
+    expect(made.log).toEqual(["2 below 3", "listed 3"]);
   });
 
   it("refuses a destination whose newest file is another one than ours of that TXID", async () => {
@@ -181,8 +181,11 @@ describe("attach", () => {
       writeFileSync(ours.path, bytes);
       const opened = [{ position: { txid: 3n }, staged: [{ ...ours, size: bytes.length }] }];
       const host = new ScriptedHost({ probe: { txid: 3n }, opened, attach: [attached(3n)] });
-      if (pageNumbers === undefined) expect(await attach(context(host, client))).toMatchObject({ kind: "attached" });
-      else await expect(attach(context(host, client))).rejects.toMatchObject({ code: "LS_CONFLICT" });
+      const made = context(host, client);
+      if (pageNumbers === undefined) expect(await attach(made)).toMatchObject({ kind: "attached" });
+      else await expect(attach(made)).rejects.toMatchObject({ code: "LS_CONFLICT" });
+      // Nothing is merged there as long as ours may be taken for the destination's.
+      expect(made.log).toEqual(pageNumbers === undefined ? ["listed 3"] : []);
     }
   });
 

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PageHasher } from "@ls/ltx";
 import Database from "better-sqlite3";
@@ -257,6 +257,8 @@ test("[A6] adoption, a destination that is ahead, and files that are gone locall
   expect(opened.position).toEqual({ txid: 42n });
   expect(await engine.ask("attach", { remoteTXID: 50n, remoteTimestampMs: 0 })).toMatchObject({ kind: "base-required" });
   expect(await engine.ask("attach", { remoteTXID: 50n, remoteTimestampMs: 0, base: null })).toMatchObject({ by: "image", txid: 51n });
+  // Below it the destination has another history, whose files ours must not be taken for.
+  expect(readdirSync(join(engine.settings.metaPath, "ltx", "0"))).toEqual(["0000000000000033-0000000000000033.ltx"]);
   await engine.stop();
 
   engine = new TestEngine(path);

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { TXID } from "@ls/ltx";
 import { expect, test } from "vitest";
 import { imageOf, openWAL, sleep, TestEngine, TestReplica, tempDirectory, until } from "./harness.js";
 
@@ -14,6 +15,46 @@ function mountSmall(path: string, bytes: number): (() => void) | undefined {
   }
   return () => void execFileSync("umount", ["-l", path]);
 }
+
+test("copies that only spare requests make room before a disk is full: no cut fails, and the table is saved", async (context) => {
+  using directory = tempDirectory();
+  const metaPath = join(directory.path, "meta");
+  const unmount = mountSmall(metaPath, 1024 * 1024);
+  if (unmount === undefined) return context.skip("needs the right to mount a tmpfs: run as root");
+  const path = join(directory.path, "app.db");
+  const app = openWAL(path);
+  try {
+    app.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, v)");
+    const insert = app.prepare("INSERT INTO t (v) VALUES (randomblob(8000))");
+    const commit = async (engine: TestEngine): Promise<TXID> => {
+      insert.run();
+      const txid = await engine.sync();
+      await engine.ask("acknowledge", { txid });
+      return txid;
+    };
+    const changes = { metaPath, localCopyMs: 3_600_000 };
+    let engine = new TestEngine(path, changes);
+    await engine.start();
+    let last = 0n;
+    for (let i = 0; i < 16; i++) last = await commit(engine);
+    await engine.stop();
+    const copies = readdirSync(join(metaPath, "ltx", "0"));
+    expect(copies.length).toBeGreaterThan(8);
+
+    engine = new TestEngine(path, changes);
+    await engine.start(last);
+    const { bavail, bsize } = statfsSync(metaPath);
+    const free = bavail * bsize;
+    writeFileSync(join(metaPath, "ballast"), new Uint8Array(free - 32 * 1024));
+    for (let i = 0; i < 8; i++) last = await commit(engine);
+    await engine.stop();
+    expect(engine.events.filter(({ type }) => type === "warning" || type === "paused")).toEqual([]);
+    expect(readdirSync(join(metaPath, "ltx", "0")).filter((name) => copies.includes(name))).toEqual([]);
+  } finally {
+    app.close();
+    unmount();
+  }
+});
 
 test("[A33] a full disk while staging: nothing half-written stays, the application goes on, and capture recovers when there is room", async (context) => {
   using directory = tempDirectory();

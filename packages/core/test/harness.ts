@@ -38,6 +38,8 @@ export function settingsFor(path: string, changes: Partial<EngineSettings> = {})
     checkpointBarrier: "emergency",
     maxStagedBytes: 1024 ** 3,
     restAfterMs: 0,
+    localCopyMs: 0,
+    maxLocalCopyBytes: 64 * 1024 * 1024,
     ...changes,
   };
 }

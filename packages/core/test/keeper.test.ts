@@ -22,6 +22,7 @@ describe(`keeping (seed ${seed})`, () => {
     expect(await kept.names(1)).toBe("2-30 31-60 61-65");
     expect(await kept.names(2)).toBe("2-65");
     expect(await kept.names(0)).toBe("65-65");
+    expect(kept.merged).toEqual([30n, 60n, 65n]);
     for (const txid of [1n, 30n, 60n, 65n]) await kept.expectRestorable(txid);
     await kept.expectSound();
     expect(kept.of("keeping-failed")).toEqual([]);
@@ -118,6 +119,22 @@ describe(`keeping (seed ${seed})`, () => {
     await kept.pass(10 * 60_000);
     expect(kept.of("relisted")).toHaveLength(1);
     expect(await kept.names(2)).toBe("2-30 31-65");
+    await kept.expectSound();
+  });
+
+  test("a newer level-0 file in a new listing is not merged before it is known to be ours", async () => {
+    const kept = new Kept(seed);
+    await kept.attach();
+    await kept.run(29);
+    kept.memory.put({ level: 1, minTXID: 2n, maxTXID: 29n }, await kept.history.merged(2n, 29n));
+    kept.memory.put(l0(30n), await kept.history.raw(30n));
+    await kept.pass(60_000);
+    expect(kept.of("relisted")).toHaveLength(1);
+    expect(kept.keeper.status().levels?.[0]).toMatchObject({ level: 0, maxTXID: 29n });
+    expect(await kept.names(1)).toBe("2-29");
+    await kept.memory.deleteLTXFiles([l0(30n)]);
+    await kept.run(60);
+    expect(await kept.names(1)).toMatch(/^2-29 30-/);
     await kept.expectSound();
   });
 

@@ -1,3 +1,4 @@
+import type { TXID } from "@ls/ltx";
 import { expect } from "vitest";
 import { FaultStore } from "../../../testkit/src/fault-store.js";
 import { HISTORY_START, LTXHistory } from "../../../testkit/src/ltx-history.js";
@@ -60,6 +61,8 @@ export class Kept {
   readonly clock: FakeClock;
   readonly scheduler: Scheduler;
   readonly events: KeepingEvent[] = [];
+  /** What the database was told that level 1 holds. */
+  readonly merged: TXID[] = [];
   keeper: Keeper;
   uploaded = 0n;
   /** Whether snapshots can be made from the database. */
@@ -89,6 +92,7 @@ export class Kept {
         },
       },
       locals: new LocalCopies("/nonexistent"),
+      merged: (txid) => this.merged.push(txid),
       merging: new DirectMerging(),
       lanes: { healthy: new Limit(2), ailing: new Limit(1) },
       scheduler: this.scheduler,

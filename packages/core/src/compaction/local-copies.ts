@@ -8,8 +8,8 @@ import { fileSystemError, systemErrorCode } from "../system-error.js";
 import type { ReadLocal } from "./merge-source.js";
 
 /**
- * Level-0 files that still lie beside the database. They may vanish at any moment, and are only taken for the destination's file while they have its
- * size: a merge verifies the rest.
+ * Level-0 files that still lie beside the database. They may vanish at any moment, and are only taken for a file that the destination is known to hold
+ * while they have its size: a merge verifies the rest. That they are of the destination's history is what attaching made sure of before anybody was told of a file.
  */
 export class LocalCopies {
   readonly #directory: string;

@@ -30,7 +30,7 @@ export interface AttachContext {
   readonly signal: AbortSignal;
   /** Uploads those of the staged files that continue the destination, before capture starts; resolves when all of them are durable there. */
   upload(remoteTXID: TXID, staged: readonly StagedFile[]): Promise<void>;
-  /** The destination was listed. */
+  /** What the destination holds. Local files are of its history from here on. */
   listed(remote: RemotePosition): void;
   /** The destination is ahead, and the options say to go on above it. */
   continuingAbove(localTXID: TXID, remoteTXID: TXID): void;
@@ -59,7 +59,6 @@ export async function attach(context: AttachContext): Promise<AttachResult> {
   if (local.notReady !== undefined && staged.length === 0) return { kind: "not-ready", reason: local.notReady };
 
   let remote = await remotePosition(client, { patient: false, signal });
-  context.listed(remote);
   if (isDestinationAhead(local.txid, remote.txid)) {
     if (context.onDestinationAhead === "error") throw destinationAhead(local.txid, remote.txid);
     context.continuingAbove(local.txid, remote.txid);
@@ -77,7 +76,6 @@ export async function attach(context: AttachContext): Promise<AttachResult> {
     if (continuation(staged, remote.txid).length > 0) {
       await context.upload(remote.txid, staged);
       remote = await remotePosition(client, { patient: false, signal });
-      context.listed(remote);
     }
     timestampMs = await remoteTimestampMs(client, remote, { signal });
     const base = await readBase(context, remote);
@@ -85,6 +83,8 @@ export async function attach(context: AttachContext): Promise<AttachResult> {
   }
   switch (outcome.kind) {
     case "attached":
+      // Order matters: who hears of the files takes local ones of their names for copies, and only now there are none of another history.
+      context.listed(remote);
       return { kind: "attached", outcome, localTXID: local.txid, remoteTXID: remote.txid, staged };
     case "not-ready":
       return { kind: "not-ready", reason: outcome.reason };

@@ -18,6 +18,9 @@ import { SharedCall } from "./shared-call.js";
 import type { SnapshotResult } from "./snapshot.js";
 import { closedStatus, type DBStatus, type SyncStatus } from "./status.js";
 
+/** Local copies wait for so many intervals of level 1: the merge may have to wait its turn, or be tried again. */
+const COPY_INTERVALS = 3;
+
 /** What a checkpoint left. */
 export interface CheckpointResult {
   /** Frames in the WAL. */
@@ -242,7 +245,7 @@ export class DB {
     DB_BRAND.mark(DB.prototype, (db) => ({ join: (membership) => db.#join(membership) }));
   }
 
-  #join({ onEvent, logger, shutdownTimeoutMs, observer }: Membership): Member {
+  #join({ onEvent, logger, shutdownTimeoutMs, mergeIntervalMs, observer }: Membership): Member {
     if (this.#isMember) throw new LSError("LS_INVALID_OPTION", `${this.path} belongs to a Store already`, { details: { path: this.path } });
     if (this.#session !== undefined || this.#opening !== undefined) {
       throw new LSError("LS_INVALID_OPTION", `${this.path} is open: a Store opens its databases itself`, { details: { path: this.path } });
@@ -252,6 +255,7 @@ export class DB {
     this.#isMember = true;
     this.#use({
       ...own,
+      settings: { ...own.settings, localCopyMs: COPY_INTERVALS * mergeIntervalMs },
       onEvent: own.onEvent ?? onEvent,
       logger: given.logger ?? logger ?? own.logger,
       shutdownTimeoutMs: given.shutdownTimeoutMs ?? shutdownTimeoutMs,
@@ -263,7 +267,7 @@ export class DB {
     };
     const { metaPath } = own.settings;
     const merging = createMerging({ kind: own.host, metaPath, workerURL: own.workerURL });
-    return { metaPath, client: own.client, merging, count: this.#meter.count, leave };
+    return { metaPath, client: own.client, merging, merged: (txid) => this.#session?.merged(txid), count: this.#meter.count, leave };
   }
 
   #use(options: ResolvedDBOptions): void {

@@ -1,3 +1,4 @@
+import type { TXID } from "@ls/ltx";
 import { Brand } from "../brand.js";
 import type { Merging } from "../compaction/merging.js";
 import type { Logger } from "../logger.js";
@@ -31,6 +32,8 @@ export interface Membership {
   readonly logger: Logger | undefined;
   /** For a database that has none of its own. */
   readonly shutdownTimeoutMs: number;
+  /** How often level-0 files are merged, ms; 0 = never. */
+  readonly mergeIntervalMs: number;
   readonly observer: DestinationObserver;
 }
 
@@ -42,6 +45,8 @@ export interface Member {
   readonly client: ReplicaClient;
   /** Where merges of its destination are computed. */
   readonly merging: Merging;
+  /** Level 1 of its destination holds everything up to this TXID: no merge reads the local copies any more. */
+  merged(txid: TXID): void;
   /** Counts what is told about its destination. */
   readonly count: (event: KeepingEventBody) => void;
   /** The database is its own again. Call it while it is closed. */

@@ -33,6 +33,8 @@ describe("options of DB", () => {
       checkpointBarrier: "emergency",
       maxStagedBytes: 1024 ** 3,
       restAfterMs: 60_000,
+      localCopyMs: 0,
+      maxLocalCopyBytes: 64 * 1024 * 1024,
     });
     expect(rest).toMatchObject({ host: "worker", onDestinationAhead: "error", shutdownTimeoutMs: 30_000, driver: undefined, workerURL: undefined });
   });
@@ -49,6 +51,7 @@ describe("options of DB", () => {
     ["not a number", { monitorIntervalMs: Number.NaN }, "monitorIntervalMs"],
     ["no pages", { minCheckpointPages: 0 }, "minCheckpointPages"],
     ["a tiny WAL", { maxWalBytes: 1 }, "maxWalBytes"],
+    ["copies of less than nothing", { maxLocalCopyBytes: -1 }, "maxLocalCopyBytes"],
     ["unbounded staging", { maxStagedBytes: Number.POSITIVE_INFINITY }, "maxStagedBytes"],
     ["an unknown word", { checkpointBarrier: "always" }, "checkpointBarrier"],
     ["an unknown host", { host: "process" }, "host"],

@@ -41,6 +41,11 @@ export interface DBOptions {
   /** Staged files that wait for the destination, 1 MiB to 2^50; above it cutting pauses. Default 1 GiB. */
   readonly maxStagedBytes?: number | undefined;
   /**
+   * Bytes of staged files that stay beside the database after the destination has them, so that a `Store` merges these and asks the destination for
+   * nothing: 0 to 2^50. They go as soon as level 1 holds them, after three to six of its intervals in any case, and before a disk is full. Default 64 MiB.
+   */
+  readonly maxLocalCopyBytes?: number | undefined;
+  /**
    * How long a database of at most 64 MiB has to be idle, with everything at the destination, before it is let go of: it then holds no
    * descriptor, lock or timer until something happens to its files. When more than 16 databases are awake in a process this comes earlier: 0, or 10 ms to one week. Default 60,000; 0 = never.
    */
@@ -87,6 +92,7 @@ const KNOWN: readonly (keyof DBOptions)[] = [
   "maxWalBytes",
   "checkpointBarrier",
   "maxStagedBytes",
+  "maxLocalCopyBytes",
   "restAfterMs",
   "onDestinationAhead",
   "onEvent",
@@ -117,6 +123,8 @@ export function resolveDBOptions(path: string, options: DBOptions): ResolvedDBOp
       checkpointBarrier: checkChoice("checkpointBarrier", options.checkpointBarrier, "emergency", ["emergency", "never"]),
       maxStagedBytes: checkInteger("maxStagedBytes", options.maxStagedBytes, 1024 * MIB, MIB, 2 ** 50),
       restAfterMs: checkIntervalMs("restAfterMs", options.restAfterMs, 60_000),
+      localCopyMs: 0,
+      maxLocalCopyBytes: checkInteger("maxLocalCopyBytes", options.maxLocalCopyBytes, 64 * MIB, 0, 2 ** 50),
     },
     replica,
     client: replica.client,

@@ -104,8 +104,10 @@ export interface EngineRequests {
   checkpoint: { params: undefined; result: { walFrames: number; checkpointedFrames: number } };
   /** Whether commits exist that no staged file holds yet; looks at the database now. While it is not attached, `dirty` means that some may. */
   probe: { params: undefined; result: { txid: TXID; dirty: boolean; notReady?: NotReadyReason | undefined } };
-  /** The destination holds this file: it may be deleted locally when nothing else needs it. */
+  /** The destination holds this file: it may be deleted locally when nothing else needs it, nor a merge wants it. */
   acknowledge: { params: { txid: TXID }; result: undefined };
+  /** Level 1 of the destination holds everything up to this TXID: no merge reads the local copies any more. */
+  merged: { params: { txid: TXID }; result: undefined };
   /**
    * Begins to make a file of the whole database: cuts what is committed now, and holds exactly that state until the file is read or given up.
    * One at a time. Rejects as `sync` does.
@@ -174,6 +176,9 @@ export interface EngineSettings {
   readonly maxStagedBytes: number;
   /** 0 = never. */
   readonly restAfterMs: number;
+  /** How long acknowledged files wait for the merge into level 1 at least; 0 = nothing merges them. */
+  readonly localCopyMs: number;
+  readonly maxLocalCopyBytes: number;
 }
 
 /** One engine as `DB` sees it, whichever thread it runs on. */

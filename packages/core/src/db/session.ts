@@ -374,6 +374,11 @@ export class Session {
     this.#health.refreshPhase();
   }
 
+  /** Level 1 of the destination holds everything up to this TXID. */
+  merged(txid: TXID): void {
+    if (this.#attachLoop.state.kind === "attached") this.#host.request("merged", { txid }).catch((error: unknown) => this.#unexpected(error));
+  }
+
   #uploadFailed({ file, error, failures, nextRetryMs }: UploadFailure): void {
     this.#health.failed(error);
     this.#events.emit({ type: "upload-failed", txid: file.txid, error: reportOf(error), failures, nextRetryAt: new Date(nextRetryMs) });

@@ -1,3 +1,4 @@
+import type { TXID } from "@ls/ltx";
 import { type KeepingSettings, type KeepingTask, planAgenda } from "../compaction/agenda.js";
 import { Inventory, newestTXID } from "../compaction/inventory.js";
 import { KeepingMemory } from "../compaction/keeping-memory.js";
@@ -50,6 +51,8 @@ export interface KeeperOptions {
   readonly verifyIntervalMs: number;
   readonly image: SnapshotImage;
   readonly locals: LocalCopies;
+  /** Told that level 1 holds everything up to a TXID. */
+  readonly merged: (txid: TXID) => void;
   readonly merging: Merging;
   readonly lanes: Lanes;
   readonly scheduler: Scheduler;
@@ -232,13 +235,14 @@ export class Keeper implements DestinationObserver, Due {
   }
 
   async #merge(task: KeepingTask, level: number, files: readonly LTXFileInfo[], timestampMs: number | undefined, signal: AbortSignal): Promise<void> {
-    const { client, clock, events, merging } = this.#options;
+    const { client, clock, events, merging, merged } = this.#options;
     const outcome = await mergeFiles({ client, level, files, timestampMs, merging, signal });
     switch (outcome.status) {
       case "written": {
         const { file } = outcome;
         this.#inventory?.add(file);
         this.#memory?.done(level, clock.now());
+        if (level === L0_LEVEL + 1) merged(file.maxTXID);
         if (level === SNAPSHOT_LEVEL) events.emit({ type: "snapshot", txid: file.maxTXID, sizeBytes: file.size });
         else {
           const { minTXID, maxTXID, size } = file;
@@ -279,7 +283,9 @@ export class Keeper implements DestinationObserver, Due {
 
   /** Goes by a new listing from now on. */
   #take(files: readonly LTXFileInfo[]): void {
-    const listed = new Inventory(files);
+    const known = this.#inventory?.maxTXID(L0_LEVEL) ?? 0n;
+    // Newer ones count when it is said that they are stored: till then they may be somebody else's, whom ours of their names are no copies of.
+    const listed = new Inventory(files.filter((file) => file.level !== L0_LEVEL || file.maxTXID <= known));
     const newest = listed.maxTXID(L0_LEVEL);
     // The newest cuts are never deleted by anyone: what the listing lacks of them is younger than it.
     for (const file of this.#inventory?.level(L0_LEVEL) ?? []) if (file.maxTXID > newest) listed.add(file);

@@ -53,9 +53,10 @@ export class StoreDatabase implements Due {
       onEvent: store.onEvent,
       logger: store.logger,
       shutdownTimeoutMs: store.shutdownTimeoutMs,
+      mergeIntervalMs: store.settings.levels[0]?.intervalMs ?? 0,
       observer: { listed: (files) => this.#keeper.listed(files), stored: (file) => this.#keeper.stored(file), ended: () => this.#keeper.ended() },
     });
-    const { client, count, merging, metaPath } = this.#member;
+    const { client, count, merging, merged, metaPath } = this.#member;
     this.#events = new EventSink<KeepingEventBody>({ subject: { db: db.path }, onEvent: store.onEvent, logger: store.logger, count }, KEEPING_EVENT_LEVELS);
     this.#keeper = new Keeper({
       client,
@@ -64,6 +65,7 @@ export class StoreDatabase implements Due {
       image: { databaseBytes: () => this.#readableBytes(), take: async (signal) => (await db.snapshot({ signal })).file },
       locals: new LocalCopies(metaPath),
       merging,
+      merged,
       lanes,
       scheduler,
       clock,

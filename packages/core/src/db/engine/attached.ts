@@ -186,7 +186,8 @@ export class Attached {
     const txid = local.txid + 1n;
     const oldestCommitMs = this.#oldestCommitMs ?? Date.now();
     const timestampMs = this.#nextTimestamp();
-    const result = await cutState(view, how === "diff" ? local.table : undefined, { meta: local.meta, txid, timestampMs }, slicer);
+    const base = how === "diff" ? local.table : undefined;
+    const result = await local.withRoom(() => cutState(view, base, { meta: local.meta, txid, timestampMs }, slicer));
     const { differingPages, size, table } = result;
     const file = size === undefined ? undefined : { txid, path: local.meta.stagedFile(txid), size, timestampMs, pageCount: differingPages, oldestCommitMs };
     local.advance({ table, file });
@@ -218,12 +219,8 @@ export class Attached {
     const timestampMs = this.#nextTimestamp();
     const table = local.table;
     if (table === undefined) throw new LSError("LS_INTERNAL", "capture runs without a page table");
-    const { size, pgnos, hashes } = await cutCapture(
-      capture,
-      taken,
-      { meta: local.meta, txid, timestampMs, previousCommit: table.commit, view: () => this.#viewOfCapture(capture, end, slicer) },
-      slicer,
-    );
+    const options = { meta: local.meta, txid, timestampMs, previousCommit: table.commit, view: () => this.#viewOfCapture(capture, end, slicer) };
+    const { size, pgnos, hashes } = await local.withRoom(() => cutCapture(capture, taken, options, slicer));
     table.resize(taken.commit);
     table.update(pgnos, pgnos.length, hashes);
     capture.clear();

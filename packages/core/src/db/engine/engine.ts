@@ -144,6 +144,11 @@ export class Engine {
     checkpoint: (_, slicer) => this.#awake(slicer, (loop) => this.#checkpoint(loop, slicer)),
     probe: (_, slicer) => unlessBusy(slicer, async () => this.#probe()),
     acknowledge: async ({ txid }) => this.#acknowledge(txid),
+    merged: async ({ txid }, slicer) => {
+      // While a database rests its directory may be somebody else's.
+      if (!this.#rest.resting) await this.#hold.known?.merged(txid, slicer);
+      return undefined;
+    },
     snapshotOpen: (_, slicer) => this.#awake(slicer, (loop) => this.#openSnapshot(loop, slicer)),
     snapshotRead: async (_, slicer) => ({ chunk: await this.#capturing.running().attached.readSnapshot(slicer) }),
     snapshotClose: async () => {
@@ -334,6 +339,16 @@ export class Engine {
       local.saveTable(attached.identity, attached.cutPosition);
       if (this.#hindrance.paused === "disk-full") this.#hindrance.succeeded();
     }
+    this.#prune(() => local.prune());
+  }
+
+  /** Deletes what is of no use any more. That this fails hinders nothing. */
+  #prune(prune: () => void): void {
+    try {
+      prune();
+    } catch (error) {
+      this.#hindrance.warn(error);
+    }
   }
 
   // ---- end
@@ -373,6 +388,7 @@ export class Engine {
       await this.#capturing.cutAll(loop, slicer);
     } finally {
       this.#saveLastTable(loop);
+      this.#prune(() => this.#hold.state.leaveFewCopies());
     }
   }
 

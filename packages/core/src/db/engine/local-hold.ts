@@ -41,7 +41,7 @@ export class LocalHold {
     await DatabaseLock.create(this.#driver, meta.lockPath, meta.owner);
     this.#lock ??= DatabaseLock.acquire(this.#driver, meta.lockPath, meta.owner);
     meta.sweepTemp();
-    this.#state = await LocalState.load(meta, slicer);
+    this.#state = await LocalState.load(meta, this.#settings, slicer);
   }
 
   /** Whether the meta directory is no longer the one that was opened: it was deleted, and its lock with it. */
@@ -81,7 +81,7 @@ export class LocalHold {
     }
     if (!this.#stale) return true;
     meta.sweepTemp();
-    this.#state = await LocalState.load(meta, slicer);
+    this.#state = await LocalState.load(meta, this.#settings, slicer);
     this.#stale = false;
     return false;
   }

@@ -1,6 +1,6 @@
 import { rmSync, utimesSync } from "node:fs";
 import { isLTXError, type LTXHeader, type TXID } from "@ls/ltx";
-import { LSError } from "../../errors.js";
+import { isLSError, LSError } from "../../errors.js";
 import { type FileIdentity, sameFile } from "../../sqlite/borrowed-files.js";
 import { frameSize } from "../../wal/frame.js";
 import { WAL_HEADER_SIZE } from "../../wal/header.js";
@@ -9,14 +9,19 @@ import { type AtomicFileWriter, fileTimeSeconds } from "../meta/atomic-file.js";
 import type { MetaDirectory } from "../meta/meta-directory.js";
 import { PageTable } from "../meta/page-table.js";
 import { loadPageTable, type PageTableStamp, savePageTable } from "../meta/page-table-file.js";
-import type { LocalPosition, PageHashes, StagedFile } from "../protocol.js";
+import type { EngineSettings, LocalPosition, PageHashes, StagedFile } from "../protocol.js";
+import { CopyTerm } from "./copy-term.js";
 import { type LTXFileFacts, readLTX, rollForward } from "./read-ltx.js";
 import type { Slicer } from "./slicer.js";
 import { StagedFiles } from "./staged-files.js";
 
 /** A table that can be made again by reading no more than this need not be on the disk: files, and their bytes. */
-const FEW_FILES = 16;
+const FEW_FILES = 16n;
+/** Nor does it matter that so much lies beside a database that nothing happens to. */
 const FEW_BYTES = 128 * 1024;
+
+/** What of the settings counts here. */
+export type CopySettings = Pick<EngineSettings, "localCopyMs" | "maxLocalCopyBytes">;
 
 /** A state that has become durable. */
 export interface Advance {
@@ -42,18 +47,22 @@ export class LocalState {
   #newest: LTXHeader | undefined;
   #damagedTXID: TXID | undefined;
   #incoming: AtomicFileWriter | undefined;
+  readonly #copies: CopyTerm;
+  readonly #maxCopyBytes: number;
 
-  private constructor(meta: MetaDirectory) {
+  private constructor(meta: MetaDirectory, { localCopyMs, maxLocalCopyBytes }: CopySettings) {
     this.meta = meta;
     this.staged = new StagedFiles(meta);
+    this.#copies = new CopyTerm(localCopyMs);
+    this.#maxCopyBytes = maxLocalCopyBytes;
   }
 
   /**
    * Loads the page table and verifies the level-0 files to their last byte: what is sent from here on is good. Damaged ones are dropped,
    * which leaves a hole that continuity deals with; only the newest may be fetched back.
    */
-  static async load(meta: MetaDirectory, slicer: Slicer): Promise<LocalState> {
-    const state = new LocalState(meta);
+  static async load(meta: MetaDirectory, settings: CopySettings, slicer: Slicer): Promise<LocalState> {
+    const state = new LocalState(meta, settings);
     const load = loadPageTable(meta.pageTablePath);
     if (load.status === "loaded") {
       state.#table = load.table;
@@ -180,7 +189,8 @@ export class LocalState {
   }
 
   /**
-   * Takes the destination's state over as the local one: position, table, and level-0 files, of which none above it may remain.
+   * Takes the destination's state over as the local one: position and table. None of the level-0 files remains: they may be of another history, whatever
+   * their TXIDs, and must neither be sent nor be merged in the place of the destination's.
    * @param base its hashes; `undefined` when an image follows.
    * @param rollTo keep the local position, and bring the base there by the local files up to this TXID; the destination's position
    * stands only where they cannot.
@@ -201,7 +211,7 @@ export class LocalState {
       table = undefined;
     }
     this.#forgetTable();
-    this.staged.removeAbove(after.txid);
+    this.staged.removeAll();
     this.#table = table;
     this.#newest = undefined;
     this.#txid = after.txid;
@@ -234,7 +244,12 @@ export class LocalState {
   saveTable(identity: FileIdentity, wal: WALPosition | undefined): void {
     if (this.#table === undefined || this.#txid === 0n) return;
     const stamp = { txid: this.#txid, timestampMs: this.#timestampMs, identity, wal };
-    savePageTable(this.meta.pageTablePath, this.#table, stamp, this.meta.owner);
+    try {
+      savePageTable(this.meta.pageTablePath, this.#table, stamp, this.meta.owner);
+    } catch (error) {
+      if (!this.#madeRoomFor(error)) throw error;
+      savePageTable(this.meta.pageTablePath, this.#table, stamp, this.meta.owner);
+    }
     this.#stamp = stamp;
     this.#savedTXID = this.#txid;
     this.#savedComplete = this.#table.unknownPages() === 0;
@@ -267,9 +282,9 @@ export class LocalState {
   /** Whether the table on disk, or none, is brought to the current TXID by the local files, and those are few. */
   #isSoonMade(): boolean {
     const { staged } = this;
-    const { newest, runStart } = staged;
-    if (this.#table === undefined || newest?.txid !== this.#txid || runStart === undefined) return false;
-    if (staged.count > FEW_FILES || staged.bytes > FEW_BYTES) return false;
+    if (this.#table === undefined || staged.newest?.txid !== this.#txid || this.#txid - this.#savedTXID > FEW_FILES) return false;
+    const { runStart } = staged;
+    if (runStart === undefined || staged.bytesAbove(this.#savedTXID) > FEW_BYTES) return false;
     return this.#savedTXID === 0n ? runStart === 1n : this.#savedComplete && runStart <= this.#savedTXID + 1n;
   }
 
@@ -289,8 +304,40 @@ export class LocalState {
     return true;
   }
 
-  prune(): void {
-    this.staged.prune(this.#savedTXID);
+  /** Level 1 holds everything up to this TXID: no merge reads these files any more. */
+  async merged(txid: TXID, slicer: Slicer): Promise<void> {
+    this.#copies.merged(txid);
+    while (this.prune()) if (slicer.due) await slicer.pause();
+  }
+
+  /** Deletes some of the level-0 files that nothing needs. @returns whether there were any. */
+  prune(maxCopyBytes: number = this.#maxCopyBytes): boolean {
+    const releasedTXID = this.#copies.releasedTXID(this.staged.acknowledgedTXID, performance.now());
+    return this.staged.prune({ savedTXID: this.#savedTXID, releasedTXID, maxBytes: maxCopyBytes });
+  }
+
+  /** Nothing happens to the database for a while: only few bytes stay for a merge. */
+  leaveFewCopies(): void {
+    while (this.prune(Math.min(this.#maxCopyBytes, FEW_BYTES)));
+  }
+
+  /**
+   * Does what needs room on the disk. Where there is none, the level-0 files that only spare requests make room first.
+   * @param work may be done twice.
+   */
+  async withRoom<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!this.#madeRoomFor(error)) throw error;
+    }
+    return work();
+  }
+
+  #madeRoomFor(error: unknown): boolean {
+    if (!isLSError(error, "LS_DISK_FULL") || !this.prune(0)) return false;
+    while (this.prune(0));
+    return true;
   }
 
   /** Order matters: this comes before files go, because a table above the newest file would be taken for the position at the next start. */

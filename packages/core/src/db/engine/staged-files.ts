@@ -6,6 +6,19 @@ import type { MetaDirectory, StagedEntry } from "../meta/meta-directory.js";
 import type { StagedFile } from "../protocol.js";
 import { StagedQueue } from "../staged-queue.js";
 
+/** Which acknowledged files nothing needs. */
+export interface PruneBounds {
+  /** TXID of the saved page table: what is newer brings a lost one up to date. */
+  readonly savedTXID: TXID;
+  /** What is newer stays for the next merge into level 1 … */
+  readonly releasedTXID: TXID;
+  /** … as far as acknowledged files take no more than this. */
+  readonly maxBytes: number;
+}
+
+/** Files deleted at a time: each costs two calls into the system, and the thread has other things to do. */
+const PRUNE_FILES = 256;
+
 /** The level-0 files in the meta directory, and which of them the destination holds. */
 export class StagedFiles {
   readonly #meta: MetaDirectory;
@@ -45,13 +58,14 @@ export class StagedFiles {
     return this.#waiting.toArray();
   }
 
-  get count(): number {
-    return this.#acknowledged.length + this.#waiting.length;
+  /** Sizes of all files above a TXID together. */
+  bytesAbove(txid: TXID): number {
+    return this.#all().reduce((sum, file) => (file.txid > txid ? sum + file.size : sum), 0);
   }
 
-  /** Sizes of all files together. */
-  get bytes(): number {
-    return this.#acknowledged.bytes + this.#waiting.bytes;
+  /** Highest TXID that the destination is known to hold. */
+  get acknowledgedTXID(): TXID {
+    return this.#acknowledgedTXID;
   }
 
   get unacknowledgedBytes(): number {
@@ -77,14 +91,21 @@ export class StagedFiles {
     }
   }
 
-  /** Deletes what nothing needs: acknowledged, in the saved page table, and not the newest (upstream reads its position there). */
-  prune(savedTableTXID: TXID): void {
+  /**
+   * Deletes what nothing needs, a number of files at a time; never the newest, because upstream reads its position there.
+   * @returns whether there was any.
+   */
+  prune({ savedTXID, releasedTXID, maxBytes }: PruneBounds): boolean {
     const { newest } = this;
-    for (let file = this.#acknowledged.first; file !== undefined && file.txid <= savedTableTXID && file !== newest; file = this.#acknowledged.first) {
+    for (let count = 0; count < PRUNE_FILES; count++) {
+      const file = this.#acknowledged.first;
+      if (file === undefined || file.txid > savedTXID || file === newest) return count > 0;
+      if (file.txid > releasedTXID && this.#acknowledged.bytes <= maxBytes) return count > 0;
       // Order matters (below too): a file that cannot be deleted stays listed.
       this.#meta.removeStaged(file.txid);
       this.#acknowledged.shift();
     }
+    return true;
   }
 
   /** Deletes files that are of no use. */
@@ -92,6 +113,17 @@ export class StagedFiles {
     const condemned = new Set(txids);
     for (const txid of condemned) this.#meta.removeStaged(txid);
     this.#sort(this.#all().filter((file) => !condemned.has(file.txid)));
+  }
+
+  /** Deletes every file. The newest goes last, so that one that is killed meanwhile leaves the same position, or none. */
+  removeAll(): void {
+    for (const queue of [this.#acknowledged, this.#waiting]) {
+      for (let file = queue.first; file !== undefined; file = queue.first) {
+        this.#meta.removeStaged(file.txid);
+        queue.shift();
+      }
+    }
+    this.#acknowledgedTXID = 0n;
   }
 
   /** Deletes files above a TXID: the destination continues differently, or they are damaged. */

@@ -132,6 +132,7 @@ export class Rest {
     const { state } = hold;
     if (!state.isKeptFor(attached.identity)) state.keepTable(attached.identity, attached.cutPosition);
     if (!state.isKeptFor(attached.identity)) return;
+    state.leaveFewCopies();
     capturing.letGo(() => hold.letGo());
     this.#blockedUntil = 0;
     this.#resting = this.#sleeper(stamp);
