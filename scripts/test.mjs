@@ -2,12 +2,13 @@
 // Under CI=true or LS_REQUIRE_PEERS=1 a skipped test, or a package that ran none, is a failure.
 import { join } from "node:path";
 import { missingPeers } from "./lib/peers.mjs";
+import { mapParallel } from "./lib/run.mjs";
 import { checkNode, ensureInstalled, SetupError, scratchFolder } from "./lib/setup.mjs";
 import { runTests } from "./lib/vitest.mjs";
 import { ROOT, workspacePackages } from "./lib/workspace.mjs";
 
-/** Longest that the tests of one package may take: twice what they take on a slow machine. */
-const PACKAGE_TIMEOUT_MS = 900_000;
+/** Longest that the tests of all packages may take: three times what they take on a slow machine. */
+const TESTS_TIMEOUT_MS = 1_800_000;
 
 const strict = process.env.CI === "true" || process.env.LS_REQUIRE_PEERS === "1";
 const wanted = process.argv.slice(2);
@@ -27,19 +28,17 @@ try {
 
 // The checks load tools that only the set-up above has put there.
 const { GATES } = await import("./checks/all.mjs");
-for (const gate of GATES) {
-  if (isWanted(gate.name)) await section(gate.name, gate.run);
-}
-const reports = scratchFolder("test-reports");
-const tested = workspacePackages().filter((one) => one.manifest.scripts?.test !== undefined);
-for (const target of [{ name: "scripts", path: "scripts", folder: join(ROOT, "scripts") }, ...tested]) {
-  if (!isWanted(target.name)) continue;
-  await section(target.name, async () => {
-    const counts = await runTests(target, reports, PACKAGE_TIMEOUT_MS);
-    const ranNone = counts.passed === 0 && counts.failures.length === 0;
-    return ranNone ? { ...counts, [strict ? "failures" : "skipped"]: ["no test ran in this package"] } : counts;
-  });
-}
+const gates = GATES.filter((gate) => isWanted(gate.name));
+/** @type {Promise<void>} */
+let built = Promise.resolve();
+if (gates.length > 0) console.log(`Checking ${gates.map((one) => one.name).join(", ")} …`);
+await mapParallel(gates, async ({ name, needsBuild, run }) => {
+  if (needsBuild) await built;
+  const done = check(name, run);
+  if (name === "build") built = done;
+  await done;
+});
+await test([{ name: "scripts", folder: join(ROOT, "scripts") }, ...workspacePackages().filter((one) => one.manifest.scripts?.test !== undefined)]);
 process.exitCode = summarize();
 
 /** @param {string} name */
@@ -49,16 +48,35 @@ function isWanted(name) {
 
 /**
  * @param {string} name
- * @param {() => Promise<import("./checks/gate.mjs").GateResult>} task
+ * @param {import("./checks/gate.mjs").Gate["run"]} run
  */
-async function section(name, task) {
-  console.log(`\n== ${name}`);
+async function check(name, run) {
   const started = performance.now();
-  const { passed, failures, skipped = [] } = await task().catch(broken);
-  const seconds = (performance.now() - started) / 1000;
+  const result = await run().catch(broken);
+  report(name, result, (performance.now() - started) / 1000);
+}
+
+/** @param {readonly { name: string, folder: string }[]} targets */
+async function test(targets) {
+  const chosen = targets.filter((one) => isWanted(one.name));
+  if (chosen.length === 0) return;
+  const { packages, faults } = await runTests(chosen, scratchFolder("test-reports"), TESTS_TIMEOUT_MS);
+  for (const { name, seconds, ...counts } of packages) {
+    const ranNone = counts.passed === 0 && counts.failures.length === 0;
+    report(name, ranNone ? { ...counts, [strict ? "failures" : "skipped"]: ["no test ran in this package"] } : counts, seconds);
+  }
+  if (faults.length > 0) report("tests", { passed: 0, failures: faults }, 0);
+}
+
+/**
+ * @param {string} name
+ * @param {import("./checks/gate.mjs").GateResult} result
+ * @param {number} seconds of a package: of its files, which run beside others
+ */
+function report(name, { passed, failures, skipped = [] }, seconds) {
   for (const failure of failures) console.log(`FAILED ${failure.trimEnd()}`);
   rows.push({ name, passed, failures, skipped, seconds });
-  console.log(`${name}: ${passed} passed, ${failures.length} failed, ${skipped.length} skipped in ${seconds.toFixed(1)} s`);
+  console.log(`== ${name}: ${passed} passed, ${failures.length} failed, ${skipped.length} skipped in ${seconds.toFixed(1)} s`);
 }
 
 /**

@@ -10,7 +10,7 @@ import { checkBuild, checkChangesets, checkKernel, checkLint, checkUnused } from
 import { checkTypes } from "./types.mjs";
 
 /**
- * Every check that is not a test of a package, in the order in which `npm test` runs them; later ones need the build.
+ * Every check that is not a test of a package, in the order in which `npm test` begins them, as many at a time as there are cores.
  * @type {readonly import("./gate.mjs").Gate[]}
  */
 export const GATES = [
@@ -18,7 +18,7 @@ export const GATES = [
   { name: "types", run: checkTypes },
   { name: "lint", run: checkLint },
   { name: "imports", run: checkImports },
-  { name: "unused", run: checkUnused },
+  { name: "unused", run: checkUnused, needsBuild: true },
   { name: "scope", run: checkScope },
   { name: "links", run: checkLinks },
   { name: "excerpts", run: checkExcerpts },
@@ -26,6 +26,6 @@ export const GATES = [
   { name: "proof", run: checkProof },
   { name: "kernel", run: checkKernel },
   { name: "changesets", run: checkChangesets },
-  { name: "tarballs", run: checkTarballs },
-  { name: "consumer", run: checkConsumer },
+  { name: "tarballs", run: checkTarballs, needsBuild: true },
+  { name: "consumer", run: checkConsumer, needsBuild: true },
 ];

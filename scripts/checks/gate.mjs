@@ -8,6 +8,7 @@
  * @typedef {object} Gate
  * @property {string} name
  * @property {() => Promise<GateResult>} run
+ * @property {boolean} [needsBuild] reads what the build has written
  */
 
 /**

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve, sep } from "node:path";
 import { runNode } from "./run.mjs";
 import { ROOT } from "./workspace.mjs";
 
@@ -11,45 +11,67 @@ import { ROOT } from "./workspace.mjs";
  */
 
 /**
- * Runs all tests of one package; the runner writes to our terminal and its result is read from its JSON report.
- * @param {{ path: string, folder: string }} target
+ * Runs all tests of packages, in one run of vitest: the cores stay busy to its end. It writes to our terminal and its result is read from its JSON report.
+ * @param {readonly { name: string, folder: string }[]} targets
  * @param {string} reportFolder
  * @param {number} timeoutMs
- * @returns {Promise<TestCounts>}
+ * @returns {Promise<{ packages: readonly (TestCounts & { name: string, seconds: number })[], faults: readonly string[] }>} `faults`: what no test says
  */
-export async function runTests(target, reportFolder, timeoutMs) {
-  const report = join(reportFolder, `${target.path.replaceAll("/", "-")}.json`);
+export async function runTests(targets, reportFolder, timeoutMs) {
+  const report = join(reportFolder, "vitest.json");
   // Where vitest's output is not a terminal, "dot" keeps a long run readable and still prints every failure.
   const reporters = ["--reporter=dot", "--reporter=json", `--outputFile.json=${report}`];
-  const { code, timedOut } = await runNode(join(ROOT, "node_modules/vitest/vitest.mjs"), ["run", "--passWithNoTests", ...reporters], {
-    cwd: target.folder,
+  const projects = targets.flatMap(({ name }) => ["--project", name]);
+  const { code, timedOut } = await runNode(join(ROOT, "node_modules/vitest/vitest.mjs"), ["run", "--passWithNoTests", ...reporters, ...projects], {
+    cwd: ROOT,
     inherit: true,
     timeoutMs,
   });
-  if (timedOut) return { passed: 0, failures: [`stopped after ${timeoutMs / 1000} s`], skipped: [] };
-  if (!existsSync(report)) return { passed: 0, failures: [`vitest ended with exit code ${code} and no report`], skipped: [] };
-  return countTests(JSON.parse(readFileSync(report, "utf8")), code);
+  if (timedOut) return { packages: [], faults: [`stopped after ${timeoutMs / 1000} s`] };
+  if (!existsSync(report)) return { packages: [], faults: [`vitest ended with exit code ${code} and no report`] };
+  /** @type {VitestReport} */
+  const { testResults } = JSON.parse(readFileSync(report, "utf8"));
+  const packages = targets.map(({ name, folder }) => {
+    const files = testResults.filter((file) => resolve(file.name).startsWith(folder + sep));
+    return { name, ...countTests(files), seconds: files.reduce((total, file) => total + (file.endTime - file.startTime) / 1000, 0) };
+  });
+  return { packages, faults: faultsOf(code, packages) };
+}
+
+/**
+ * An error outside every test (an unhandled rejection) shows in the exit code alone.
+ * @param {number} code vitest's exit code
+ * @param {readonly Pick<TestCounts, "failures">[]} packages
+ */
+export function faultsOf(code, packages) {
+  const isUnsaid = code !== 0 && packages.every((one) => one.failures.length === 0);
+  return isUnsaid ? [`vitest ended with exit code ${code} although no test failed`] : [];
 }
 
 /**
  * @typedef {object} VitestReport
- * @property {{ name: string, status: string, message?: string, assertionResults: { status: string, fullName: string }[] }[]} testResults
+ * @property {VitestFile[]} testResults
+ *
+ * @typedef {object} VitestFile
+ * @property {string} name absolute path
+ * @property {string} status
+ * @property {string} [message]
+ * @property {number} startTime ms
+ * @property {number} endTime ms
+ * @property {{ status: string, fullName: string }[]} assertionResults
  */
 
 /**
- * @param {VitestReport} report
- * @param {number} code vitest's exit code
+ * @param {readonly Pick<VitestFile, "name" | "status" | "message" | "assertionResults">[]} files
  * @returns {TestCounts}
  */
-export function countTests(report, code) {
-  const tests = report.testResults.flatMap((file) => file.assertionResults);
+export function countTests(files) {
+  const tests = files.flatMap((file) => file.assertionResults);
   const failures = tests.filter((one) => one.status === "failed").map((one) => one.fullName);
-  for (const file of report.testResults) {
+  for (const file of files) {
     // A file that could not be loaded has no tests to fail.
     if (file.status === "failed" && file.assertionResults.every((one) => one.status !== "failed")) failures.push(`${file.name}: ${file.message ?? "failed"}`);
   }
-  // An error outside every test (an unhandled rejection) shows in the exit code alone.
-  if (code !== 0 && failures.length === 0) failures.push(`vitest ended with exit code ${code} although no test failed`);
   return {
     passed: tests.filter((one) => one.status === "passed").length,
     failures,

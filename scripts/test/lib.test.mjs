@@ -6,7 +6,7 @@ import { findCycles, readModule } from "../lib/imports.mjs";
 import { codeBlocks, excerptedFile, isExcerpt } from "../lib/markdown.mjs";
 import { renameScope } from "../lib/rename.mjs";
 import { run } from "../lib/run.mjs";
-import { countTests } from "../lib/vitest.mjs";
+import { countTests, faultsOf } from "../lib/vitest.mjs";
 
 /** @type {string} */
 let folder;
@@ -103,19 +103,23 @@ describe("countTests", () => {
 
   it("counts by status", () => {
     const assertionResults = [passed, { status: "failed", fullName: "b fails" }, { status: "skipped", fullName: "c waits" }];
-    const counts = countTests({ testResults: [{ name: "x.test.ts", status: "failed", assertionResults }] }, 1);
+    const counts = countTests([{ name: "x.test.ts", status: "failed", assertionResults }]);
     expect(counts).toEqual({ passed: 1, failures: ["b fails"], skipped: ["c waits"] });
   });
 
   it("a file that does not load is a failure", () => {
-    const report = { testResults: [{ name: "x.test.ts", status: "failed", message: "SyntaxError", assertionResults: [] }] };
-    expect(countTests(report, 1).failures).toEqual(["x.test.ts: SyntaxError"]);
+    const files = [{ name: "x.test.ts", status: "failed", message: "SyntaxError", assertionResults: [] }];
+    expect(countTests(files).failures).toEqual(["x.test.ts: SyntaxError"]);
   });
+});
 
-  it("an error outside of every test is a failure", () => {
-    const report = { testResults: [{ name: "x.test.ts", status: "passed", assertionResults: [passed] }] };
-    expect(countTests(report, 1).failures).toHaveLength(1);
-    expect(countTests(report, 0).failures).toHaveLength(0);
+describe("faultsOf", () => {
+  const sound = { failures: [] };
+
+  it("an error outside of every test is a fault", () => {
+    expect(faultsOf(1, [sound])).toHaveLength(1);
+    expect(faultsOf(0, [sound])).toHaveLength(0);
+    expect(faultsOf(1, [sound, { failures: ["a test"] }])).toHaveLength(0);
   });
 });
 
