@@ -198,6 +198,8 @@ describe("options that make no sense", () => {
     ["no scheme", "/just/a/path", "LS_INVALID_URL"],
     ["a scheme that nobody serves", "gopher://host/x", "LS_UNKNOWN_SCHEME"],
     ["a scheme whose package is not imported", "s3://bucket/x", "LS_UNKNOWN_SCHEME"],
+    ["a host and a port where the scheme should stand", "host:9000/bucket", "LS_INVALID_URL"],
+    ["a path of Windows", "C:\\backups\\app", "LS_INVALID_URL"],
     ["a path where file:// should stand", "file:relative/path", "LS_INVALID_URL"],
     ["nothing", "", "LS_INVALID_URL"],
   ])("[J4] a URL with %s", (_, url, code) => {

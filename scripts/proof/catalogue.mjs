@@ -359,6 +359,3 @@ export const LEFT_OUT = {
 export const ELSEWHERE = {
   K11: "with what has no descriptors left",
 };
-
-/** Entries that nothing was broken for yet; most have tests all the same. */
-export const OPEN = new Set("E8 I0 I7 I8 I12 I19 I21 I24 I25 I35 I36 I37 J4 J5 J10 J12 J15 J16 N6 N8 N9 N10 N12 Q4".split(" "));

@@ -5,6 +5,7 @@ import { restoreTo } from "@ls/core/restore";
 import { formatLTXFilename } from "@ls/ltx";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { ClientWrapper } from "../../../testkit/src/client-wrapper.js";
+import { waitFor } from "../../../testkit/src/deadline.js";
 import { LTXHistory } from "../../../testkit/src/ltx-history.js";
 import { MemorySink } from "../../../testkit/src/memory-sink.js";
 import { Random, seedOf } from "../../../testkit/src/random.js";
@@ -102,14 +103,29 @@ describe.skipIf(binary === undefined)("faults on the way", () => {
     expect(proxy.counts.get("get")).toBe(4);
   });
 
-  test("[I25] a body that stalls, and a service that does not answer, are asked again", async () => {
-    const bytes = await ltx(1n, { pages: 600 });
+  // Neither limit is of any help in the other's case.
+  test.each([
+    ["after a time without any movement", { idleTimeoutMs: 1000, requestTimeoutMs: 600_000 }],
+    ["at its deadline", { idleTimeoutMs: 600_000, requestTimeoutMs: 2000 }],
+  ])("[I25] what is never answered, and a body that stalls, are asked for again %s", async (_, limits) => {
+    const impatient = clientOf(server, `faults/${places - 1}`, { endpoint: proxy.endpoint, ...limits });
+    const bytes = await ltx(1n, { pages: 60 });
+    await impatient.writeLTXFile(ref(1n), inChunks(bytes));
     proxy.arm({ fault: { kind: "black-hole" }, on: "put", times: 1 });
-    await client.writeLTXFile(ref(1n), inChunks(bytes));
+    await impatient.writeLTXFile(ref(2n), inChunks(await ltx(2n)));
     proxy.arm({ fault: { kind: "black-hole" }, on: "get", times: 1 });
     proxy.arm({ fault: { kind: "slow", bytesPerSecond: 8000 }, on: "get", times: 1 });
-    expect(isSame(await bytesOf(client.openLTXFile(ref(1n))), bytes)).toBe(true);
+    expect(isSame(await bytesOf(impatient.openLTXFile(ref(1n))), bytes)).toBe(true);
+    expect(proxy.counts.get("put")).toBeGreaterThanOrEqual(3);
     expect(proxy.counts.get("get")).toBeGreaterThanOrEqual(3);
+    await impatient.close();
+  });
+
+  test("[I19] connections that idle end with the client", async () => {
+    await listed(client);
+    expect(proxy.connections).toBe(1);
+    await client.close();
+    await waitFor("the end of the idle connection", 10_000, () => proxy.connections === 0);
   });
 
   test("an abort ends a request that is never answered at once, with its reason", async () => {

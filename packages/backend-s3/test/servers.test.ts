@@ -231,10 +231,10 @@ describe.each(SERVERS)("$name", ({ name, binary, start, createOnly }) => {
 
     test("[I19] idle connections do not keep the process alive", async () => {
       const sockets = (): number => process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length;
-      const before = sockets();
+      await waitFor("the end of connections that are not this client's", 10_000, () => sockets() === 0);
       const client = clientOf(server, "idle");
       await listed(client);
-      await waitFor("connections that nobody waits for", 10_000, () => sockets() <= before);
+      await waitFor("connections that nobody waits for", 10_000, () => sockets() === 0);
       await client.close();
     });
 

@@ -134,6 +134,12 @@ describe("every service", () => {
     expect(without?.headers["content-md5"]).toBeUndefined();
   });
 
+  test("[E8] a bulk delete asks for what came of each key", async () => {
+    const [sent] = await recorded({ bucket: "bkt", endpoint: "h.example" }, (place) => deleteKeys(place, ["a", "b"], undefined));
+    expect(String(sent?.body)).toContain("<Key>b</Key>");
+    expect(String(sent?.body)).not.toContain("<Quiet>true");
+  });
+
   test("an unsigned payload says so", async () => {
     const [sent] = await recorded({ bucket: "bkt", signPayload: false }, write(1));
     expect(sent?.headers["x-amz-content-sha256"]).toBe("UNSIGNED-PAYLOAD");

@@ -11,6 +11,8 @@ export const E = [
   mutation("E5", PLAN, "      if (deleted === 0) return { files: [], atMs: expiresMs };\n      break;", "      continue;", PLAN_TEST),
   mutation("E6", "core/src/store/keeper.ts", "      throw deletionFailed(failures);\n", "", KEEPER),
   mutation("E7", "core/src/store/keeper.ts", "if (keys.has(fileKey(file))) remaining.push(file);", "keys.delete(fileKey(file));", KEEPER),
+  mutation("E8", "backend-s3/src/delete.ts", "({ Key: key })) } };", "({ Key: key })), Quiet: true } };", "backend-s3/test/wire.test.ts"),
+  mutation("E8", "backend-s3/src/delete.ts", "return (answer.Errors ?? []).filter(", "return [].filter(", "backend-s3/test/faults.test.ts"),
   mutation(
     "E9",
     "backend-file/src/client.ts",

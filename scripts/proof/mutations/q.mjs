@@ -22,6 +22,13 @@ export const Q = [
     "",
     "core/src/restore/plan.test.ts",
   ),
+  mutation(
+    "Q4",
+    "core/src/restore/restore-to.ts",
+    'capabilities.timestamps === "listing";',
+    'capabilities.timestamps !== "header";',
+    "backend-s3/test/faults.test.ts",
+  ),
   mutation("Q6", "core/src/restore/restore-to.ts", "      this.#exclude(error.file, error.message);\n", "", "testkit/test/restore.test.ts"),
   mutation("Q10", "backend-file/src/list.ts", "if (!stats.isFile()) return undefined;", "", "backend-file/src/client.test.ts"),
 ];

@@ -126,6 +126,11 @@ export class FaultProxy implements AsyncDisposable {
     return this.#underWay;
   }
 
+  /** Connections of clients that are open, idle ones too. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
   get total(): number {
     return [...this.#counts.values()].reduce((sum, count) => sum + count, 0);
   }
