@@ -1,3 +1,4 @@
+export { CallCounter } from "./call-counter.js";
 export { type Census, censusDifference, openDescriptors, takeCensus, temporaryFiles } from "./census.js";
 export { Child, ChildError, type ChildOptions, programPath } from "./child.js";
 export { ClientWrapper } from "./client-wrapper.js";

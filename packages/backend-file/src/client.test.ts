@@ -14,6 +14,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import fsPromises from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -21,6 +22,7 @@ import { isLSError, type LTXFileInfo, type LTXFileRef } from "@ls/core/backend-k
 import { encodeLTX } from "@ls/ltx";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { CallCounter } from "../../../testkit/src/call-counter.js";
 import { FileReplicaClient } from "./client.js";
 import { tempPathFor } from "./layout.js";
 
@@ -254,6 +256,20 @@ describe("writing", () => {
     mkdirSync(join(dir, "disk"));
     await below.writeLTXFile(ref(1n), ltx(1n));
     expect(readdirSync(join(dir, "disk", "app", "replica", "ltx", "0"))).toHaveLength(1);
+  });
+
+  test("directories are made and made durable once: of a second level only its own", async () => {
+    using calls = new CallCounter(fsPromises, ["mkdir", "chmod", "chown"]);
+    await client.writeLTXFile(ref(1n), ltx(1n));
+    // The replica's, `ltx`, and the level's; their mode and owner are what was asked for, unless the umask says otherwise.
+    expect(calls.count("mkdir")).toBe(3);
+    calls.reset();
+    await client.writeLTXFile({ level: 9, minTXID: 1n, maxTXID: 1n }, ltx(1n));
+    expect(calls.count("mkdir")).toBe(1);
+    expect(calls.count("chown")).toBe(0);
+    calls.reset();
+    await client.writeLTXFile(ref(2n), ltx(2n));
+    expect(calls.count("mkdir") + calls.count("chmod") + calls.count("chown")).toBe(0);
   });
 
   test("goes on after somebody removed the directory", async () => {

@@ -42,7 +42,7 @@ export class FileReplicaClient implements ReplicaClient {
   #ownership: Ownership = ownershipOf(undefined);
   #swept: Promise<void> | undefined;
   readonly #levels: PresentLevels;
-  /** Level directories that exist durably. */
+  /** The replica's directories that exist durably. */
   readonly #ensured: Set<string> = new Set();
 
   /** @throws LSError `LS_INVALID_OPTION` for an unknown option or an empty path. */
@@ -94,7 +94,7 @@ export class FileReplicaClient implements ReplicaClient {
       return { level: ref.level, minTXID: ref.minTXID, maxTXID: ref.maxTXID, size, createdAt: new Date(timestampMs) };
     } catch (error) {
       // Someone may have removed the directory; the next write makes it again.
-      this.#ensured.delete(dirname(path));
+      this.#ensured.clear();
       throw error;
     }
   }
@@ -130,13 +130,11 @@ export class FileReplicaClient implements ReplicaClient {
   }
 
   async #ensureLevel(directory: string): Promise<void> {
-    if (this.#ensured.has(directory)) return;
     try {
-      await ensureDirectory(directory, this.path, this.#ownership);
+      await ensureDirectory(directory, this.path, this.#ownership, this.#ensured);
     } catch (error) {
       throw fileSystemError(error, "create", directory);
     }
-    this.#ensured.add(directory);
   }
 
   /** The age is taken from ctime: a finished temporary file carries the mtime of its transaction. */

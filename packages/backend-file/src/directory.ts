@@ -1,4 +1,4 @@
-import { chmod, chown, mkdir, open } from "node:fs/promises";
+import { chmod, chown, lstat, mkdir, open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type FileOwner, systemErrorCode } from "@ls/core/backend-kit";
 
@@ -20,9 +20,11 @@ export function ownershipOf(owner: FileOwner | undefined): Ownership {
 /**
  * Makes `path`, which lies at or below `root`, a directory that is durable. Entries that exist already are synced as well,
  * because whoever created them a moment ago may not have come to that yet.
+ * @param ensured directories that are durable already; those that are made so are added.
  */
-export async function ensureDirectory(path: string, root: string, ownership: Ownership): Promise<void> {
-  if (path !== root) await ensureDirectory(dirname(path), root, ownership);
+export async function ensureDirectory(path: string, root: string, ownership: Ownership, ensured: Set<string>): Promise<void> {
+  if (ensured.has(path)) return;
+  if (path !== root) await ensureDirectory(dirname(path), root, ownership, ensured);
   const created = await createDirectory(path, ownership);
   try {
     await syncDirectory(dirname(path));
@@ -30,6 +32,7 @@ export async function ensureDirectory(path: string, root: string, ownership: Own
     // A parent that may be searched but not read cannot be synced; what stood in it before was not our work.
     if (created) throw error;
   }
+  ensured.add(path);
 }
 
 async function createDirectory(path: string, ownership: Ownership): Promise<boolean> {
@@ -43,13 +46,29 @@ async function createDirectory(path: string, ownership: Ownership): Promise<bool
     created = await makeDirectory(path, ownership);
   }
   if (!created) return false;
-  // The umask has had its say in mkdir; the mode asked for is the one wanted.
-  await chmod(path, ownership.directoryMode);
-  if (ownership.uid !== undefined && ownership.gid !== undefined) {
-    // Only a privileged process may give files away; as upstream, any other goes on with its own.
-    await chown(path, ownership.uid, ownership.gid).catch(() => {});
-  }
+  await own(ownership, ownership.directoryMode, {
+    stat: () => lstat(path),
+    chmod: (mode) => chmod(path, mode),
+    chown: (uid, gid) => chown(path, uid, gid),
+  });
   return true;
+}
+
+/** A file that is open, or a directory by its path. */
+interface Made {
+  stat(): Promise<{ readonly mode: number; readonly uid: number; readonly gid: number }>;
+  chmod(mode: number): Promise<void>;
+  chown(uid: number, gid: number): Promise<void>;
+}
+
+/** Gives what was just created its mode and owner. Mostly it has them, and a look costs less than two orders. */
+export async function own({ uid, gid }: Ownership, mode: number, made: Made): Promise<void> {
+  const is = await made.stat();
+  // The umask has had its say; the mode asked for is the one wanted.
+  if ((is.mode & 0o7777) !== mode) await made.chmod(mode);
+  if (uid === undefined || gid === undefined || (is.uid === uid && is.gid === gid)) return;
+  // Only a privileged process may give files away; as upstream, any other goes on with its own.
+  await made.chown(uid, gid).catch(() => {});
 }
 
 /** @returns false when there is something of that name. */

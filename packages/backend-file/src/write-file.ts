@@ -2,14 +2,9 @@ import { type FileHandle, link, lstat, open, rename, rm, unlink } from "node:fs/
 import { dirname } from "node:path";
 import { fileSystemError, LSError, nextChunk, systemErrorCode } from "@ls/core/backend-kit";
 import { decodeLTXHeader, LTX_HEADER_SIZE } from "@ls/ltx";
-import { BufferPool } from "./buffer-pool.js";
-import type { Ownership } from "./directory.js";
-import { syncDirectory } from "./directory.js";
+import { type Ownership, own, syncDirectory } from "./directory.js";
 import { tempPathFor } from "./layout.js";
-
-/** Chunks are gathered to writes of this size: an encoder may give a few bytes at a time. */
-const WRITE_BYTES = 512 * 1024;
-const buffersForWriting = new BufferPool(WRITE_BYTES, 2);
+import { WriteBuffer } from "./write-buffer.js";
 
 /** Systems without hard links say so in many ways. */
 const NO_LINKS: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EINVAL"]);
@@ -53,12 +48,11 @@ async function fill(
   ownership: Ownership,
   signal: AbortSignal | undefined,
 ): Promise<WrittenFile> {
-  const gathered = buffersForWriting.take();
+  const gathered = new WriteBuffer();
   try {
-    await storage("set the mode of", temp, () => own(handle, ownership));
+    await storage("set the mode of", temp, () => own(ownership, ownership.fileMode, handle));
     const header = new Uint8Array(LTX_HEADER_SIZE);
     let size = 0;
-    let waiting = 0;
     const source = data[Symbol.asyncIterator]();
     let exhausted = false;
     try {
@@ -70,22 +64,15 @@ async function fill(
         }
         if (size < LTX_HEADER_SIZE) header.set(chunk.subarray(0, LTX_HEADER_SIZE - size), size);
         size += chunk.length;
-        if (waiting + chunk.length > WRITE_BYTES) {
-          await writeAll(handle, temp, gathered.subarray(0, waiting));
-          waiting = 0;
-        }
-        if (chunk.length > WRITE_BYTES) {
-          await writeAll(handle, temp, chunk);
-        } else {
-          gathered.set(chunk, waiting);
-          waiting += chunk.length;
-        }
+        if (gathered.add(chunk)) continue;
+        await writeAll(handle, temp, gathered.take());
+        if (!gathered.add(chunk)) await writeAll(handle, temp, chunk);
       }
     } finally {
       // Not awaited: a source that hangs must not hold an aborted call.
       if (!exhausted) void source.return?.().catch(() => {});
     }
-    await writeAll(handle, temp, gathered.subarray(0, waiting));
+    await writeAll(handle, temp, gathered.take());
     const { timestampMs } = checkedHeader(header.subarray(0, size), temp);
     await storage("write", temp, async () => {
       const seconds = mtimeSeconds(timestampMs);
@@ -95,16 +82,8 @@ async function fill(
     signal?.throwIfAborted();
     return { size, timestampMs };
   } finally {
-    buffersForWriting.give(gathered);
+    gathered.dispose();
     await handle.close();
-  }
-}
-
-async function own(handle: FileHandle, ownership: Ownership): Promise<void> {
-  await handle.chmod(ownership.fileMode);
-  if (ownership.uid !== undefined && ownership.gid !== undefined) {
-    // Only a privileged process may give files away; as upstream, any other goes on with its own.
-    await handle.chown(ownership.uid, ownership.gid).catch(() => {});
   }
 }
 

@@ -99,6 +99,21 @@ test(`local copies never pass through the calling thread (seed ${seed})`, async 
   expect(fetched).toBe(files[6]?.size);
 });
 
+test("a small merge takes hardly more memory on its way than it has bytes", async () => {
+  const history = new LTXHistory(new Random(seed), { transactions: 5, maxPages: 20 });
+  const memory = new MemoryClient();
+  await history.putAll(memory, history.rawRefs());
+  const files = await listed(memory);
+  let bytes = 0;
+  let taken = 0;
+  for await (const chunk of new WorkerMerging(WORKER, metaPath).merge({ files, withLocalCopies: false }, fetchFrom(memory), signal())) {
+    bytes += chunk.length;
+    taken += chunk.buffer.byteLength;
+  }
+  expect(bytes).toBeGreaterThan(0);
+  expect(taken).toBeLessThanOrEqual(files.reduce((sum, file) => sum + file.size, 0) + 1024);
+});
+
 test("[P9] while nobody asks for more, nothing more is fetched", async () => {
   const { memory, job } = await large(4096);
   let fetched = 0;

@@ -19,11 +19,13 @@ export async function* readStagedFile(path: string, size: number, signal?: Abort
     for (;;) {
       signal?.throwIfAborted();
       // One byte more than there should be: a file that is longer is not the one that was staged.
-      const chunk = await readChunk(handle, path, Math.min(READ_BYTES, size - read + 1), null);
+      const wanted = Math.min(READ_BYTES, size - read + 1);
+      const chunk = await readChunk(handle, path, wanted, null);
       read += chunk.length;
       if (read > size || (chunk.length === 0 && read < size)) throw missing(path, `has not the ${size} bytes that were staged`);
-      if (chunk.length === 0) return;
-      yield chunk;
+      if (chunk.length > 0) yield chunk;
+      // Fewer than were asked for are there only at the end of a file.
+      if (chunk.length < wanted && read === size) return;
     }
   } finally {
     await handle.close();

@@ -38,14 +38,19 @@ export function resolveDriver(driver: unknown, from: ResolveFrom = defaultResolv
 /** How long what was found is taken for what there is, ms. A copy that is loaded meanwhile is found by the engine's next look, as one that is loaded later. */
 const FRESH_MS = 100;
 
-let lastFound: { readonly option: unknown; readonly driver: SQLiteDriver; readonly atMs: number } | undefined;
+let lastFound: { readonly option: unknown; readonly driver: SQLiteDriver; readonly copy: string | undefined; readonly atMs: number } | undefined;
 
-/** {@link resolveDriver} for many databases that are opened one after the other: looked for afresh only when the last time was a while ago. */
+/** {@link resolveDriver} for many databases that are opened one after the other: looked for afresh only when another copy is mapped than the last time. */
 export function resolveDriverSoon(option: unknown): SQLiteDriver {
-  const nowMs = performance.now();
-  if (lastFound !== undefined && lastFound.option === option && nowMs - lastFound.atMs < FRESH_MS) return lastFound.driver;
+  const atMs = performance.now();
+  const last = lastFound?.option === option ? lastFound : undefined;
+  if (last !== undefined && atMs - last.atMs < FRESH_MS) return last.driver;
+  if (last?.copy !== undefined && last.copy === onlyCopy()) {
+    lastFound = { ...last, atMs };
+    return last.driver;
+  }
   const driver = resolveDriver(option);
-  lastFound = { option, driver, atMs: nowMs };
+  lastFound = { option, driver, copy: onlyCopy(), atMs };
   return driver;
 }
 

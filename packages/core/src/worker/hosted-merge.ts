@@ -22,9 +22,12 @@ export class HostedMerge {
   readonly #waiting = new Map<number, Waiting>();
   #chunks: AsyncGenerator<Uint8Array<ArrayBuffer>> | undefined;
   #nextWant = 1;
+  /** What is still to come, at most: a merged file is hardly larger than what it is made of. Most are small, and an answer takes memory with it. */
+  #remainingBytes: number;
 
   constructor(settings: MergeSettings, post: (want: Want) => void) {
     this.#settings = settings;
+    this.#remainingBytes = settings.files.reduce((sum, file) => sum + file.size, 0);
     this.#post = post;
     this.#merging = new DirectMerging(settings.metaPath === undefined ? undefined : new LocalCopies(settings.metaPath).read);
   }
@@ -60,17 +63,19 @@ export class HostedMerge {
   async #next(): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const { files, timestampMs, metaPath } = this.#settings;
     this.#chunks ??= this.#merging.merge({ files, timestampMs, withLocalCopies: metaPath !== undefined }, this.#fetch, this.#ended.signal);
-    let answer = uninitialized(2 * CHUNK_BYTES);
+    let answer: Uint8Array<ArrayBuffer> | undefined;
     let size = 0;
     while (size < CHUNK_BYTES) {
       const { value, done } = await this.#chunks.next();
       if (done === true) break;
+      answer ??= uninitialized(Math.min(2 * CHUNK_BYTES, Math.max(this.#remainingBytes, value.length)));
       // Only the page index at the end may be larger than that.
       if (size + value.length > answer.length) answer = concatBytes([answer.subarray(0, size), new Uint8Array(value.length)]);
       answer.set(value, size);
       size += value.length;
     }
-    return size === 0 ? undefined : answer.subarray(0, size);
+    this.#remainingBytes -= size;
+    return size === 0 ? undefined : answer?.subarray(0, size);
   }
 
   async #verify(): Promise<MergeRequests["mergeVerify"]["result"]["summary"]> {

@@ -60,8 +60,10 @@ export async function cutCapture(capture: Capture, taken: PageMapCut, options: C
       hasher.input.set(input.subarray(0, batch.length * pageSize));
       hasher.hash(pageSize, batch.length, hashes, done * 2);
       staging.put(batch, batch.length);
-      if (slicer.due) await slicer.pause();
+      if (done + batch.length < pgnos.length && slicer.due) await slicer.pause();
     }
+    // Before the disk is waited for: many databases that wait at a time would each hold a MiB.
+    hasher.dispose();
     return { size: await staging.commit(), pgnos, hashes };
   } catch (error) {
     staging.abort();

@@ -38,8 +38,8 @@ export class LocalHold {
     const { path, metaPath } = this.#settings;
     const meta = new MetaDirectory(metaPath, ownerOf(path));
     await meta.create();
-    await DatabaseLock.create(this.#driver, meta.lockPath, meta.owner);
-    this.#lock ??= DatabaseLock.acquire(this.#driver, meta.lockPath, meta.owner);
+    const made = await DatabaseLock.create(this.#driver, meta.lockPath, meta.owner);
+    this.#lock ??= DatabaseLock.acquire(this.#driver, meta.lockPath, meta.owner, made);
     meta.sweepTemp();
     this.#state = await LocalState.load(meta, this.#settings, slicer);
   }

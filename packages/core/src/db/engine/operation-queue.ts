@@ -56,9 +56,13 @@ export class OperationQueue {
   async #execute<T>(operation: (signal: AbortSignal) => Promise<T> | T, signal: AbortSignal | undefined): Promise<T> {
     const controller = new AbortController();
     this.#running = controller;
+    // AbortSignal.any() would do, and cost more than many an operation.
+    const follow = (): void => controller.abort(signal?.reason);
+    signal?.addEventListener("abort", follow, { once: true });
     try {
-      return await operation(signal === undefined ? controller.signal : AbortSignal.any([signal, controller.signal]));
+      return await operation(controller.signal);
     } finally {
+      signal?.removeEventListener("abort", follow);
       this.#running = undefined;
       this.#startNext();
     }

@@ -50,8 +50,10 @@ export async function cutState(
       const chosen = base === undefined ? everyPage(first, count, lock, pgnos) : base.differing(first, count, hashes, pgnos);
       for (let i = 0; i < chosen; i++) offsets[i] = ((pgnos[i] ?? 0) - first) * pageSize;
       staging.put(pgnos, chosen, offsets);
-      if (slicer.due) await slicer.pause();
+      if (first + count <= commit && slicer.due) await slicer.pause();
     }
+    // Before the disk is waited for: many databases that wait at a time would each hold a MiB.
+    hasher.dispose();
     if (base !== undefined && staging.pageCount === 0 && base.commit === commit) {
       staging.abort();
       return { table, differingPages: 0, size: undefined };

@@ -1,5 +1,4 @@
 import { chmodSync, chownSync, closeSync, fchmodSync, fchownSync, fsync, fsyncSync, futimesSync, openSync, renameSync, unlinkSync, writeSync } from "node:fs";
-import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
 import type { FileOwner } from "../../replica-client.js";
@@ -132,11 +131,11 @@ export function fsyncDirectory(path: string): void {
 
 /** Makes the content of a file durable that nobody has open. */
 export async function syncFile(path: string): Promise<void> {
-  const handle = await open(path, "r+");
+  const fd = openSync(path, "r+");
   try {
-    await handle.sync();
+    await fsyncAsync(fd);
   } finally {
-    await handle.close();
+    closeSync(fd);
   }
 }
 

@@ -65,18 +65,22 @@ export class DatabaseLock {
   /**
    * Makes the lock file where there is none: durable as a whole, so that whatever becomes of the row later, it stays a database. Without it
    * {@link DatabaseLock.acquire} makes one, at the price of several syncs in a row.
+   * @returns the file that it made.
    */
-  static async create(driver: SQLiteDriver, path: string, owner: FileOwner): Promise<void> {
-    if (identify(path) !== undefined) return;
+  static async create(driver: SQLiteDriver, path: string, owner: FileOwner): Promise<FileIdentity | undefined> {
+    if (identify(path) !== undefined) return undefined;
     const temp = `${path}.${randomUUID()}${TEMP_SUFFIX}`;
     try {
       writeFileSync(temp, emptyLock(driver, temp), { mode: owner.mode, flag: "wx" });
       giveOwner(temp, owner.mode, owner);
       await syncFile(temp);
+      const made = identify(temp);
       // A file that has appeared meanwhile is somebody's lock, and stays.
       linkSync(temp, path);
+      return made;
     } catch {
       // Where this cannot be done, taking the lock says why, or does without.
+      return undefined;
     } finally {
       rmSync(temp, { force: true });
     }
@@ -85,12 +89,13 @@ export class DatabaseLock {
   /**
    * Takes the lock or throws at once.
    * @param path the lock file; its directory exists.
+   * @param made what {@link DatabaseLock.create} made a moment ago: nobody had it open before, so the process's descriptors need not be looked through.
    * @throws {@link LSError} `LS_LOCKED` (details: `pid`, `host` and, of another process, `startedMs` of the holder); `LS_STORAGE_DENIED` and
    * `LS_STORAGE_UNAVAILABLE` when the file cannot be used.
    */
-  static acquire(driver: SQLiteDriver, path: string, owner: FileOwner): DatabaseLock {
+  static acquire(driver: SQLiteDriver, path: string, owner: FileOwner, made?: FileIdentity): DatabaseLock {
     const file = identify(path);
-    if (resting.has(path) || (file !== undefined && isOpenInProcess(file))) throw locked(path, { pid: process.pid, host: hostname() });
+    if (resting.has(path) || (file !== undefined && !sameFile(file, made) && isOpenInProcess(file))) throw locked(path, { pid: process.pid, host: hostname() });
     let connection: SQLiteConnection | undefined;
     try {
       connection = driver.open(path, { create: true, timeoutMs: BUSY_TIMEOUT_MS });
