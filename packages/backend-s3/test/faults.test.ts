@@ -103,6 +103,16 @@ describe.skipIf(binary === undefined)("faults on the way", () => {
     expect(proxy.counts.get("get")).toBe(4);
   });
 
+  test("a body that is cut does not go on in another file that has its name by then", async () => {
+    await client.writeLTXFile(ref(1n), inChunks(await ltx(1n, { pages: 1000 })));
+    proxy.arm({ fault: { kind: "cut-answer", afterBytes: 1 * MIB, how: "reset" }, on: "get", times: 1 });
+    const reading = client.openLTXFile(ref(1n));
+    await reading.next();
+    await client.writeLTXFile(ref(1n), inChunks(await ltx(1n, { pages: 1000, seed: 2 })));
+    const error = await failure(bytesOf(reading));
+    expect(isLSError(error, "LS_STORAGE_UNAVAILABLE") && !error.retryable && error.message).toContain("replaced");
+  });
+
   // Neither limit is of any help in the other's case.
   test.each([
     ["after a time without any movement", { idleTimeoutMs: 1000, requestTimeoutMs: 600_000 }],

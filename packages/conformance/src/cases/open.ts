@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
+import { isLSError } from "@ls/core/backend-kit";
 import type { ConformanceCase } from "../case.js";
 import { joined } from "../joined.js";
 import { range, ref } from "../ltx-file.js";
-import { assertCode, assertSameBytes, assertStored, bytesOf, write } from "../observe.js";
+import { assertCode, assertSameBytes, assertStored, bytesOf, shown, write } from "../observe.js";
 
 const MIB = 1024 * 1024;
 
@@ -132,6 +133,27 @@ export const OPEN_CASES: readonly ConformanceCase[] = [
       const client = context.client();
       const bytes = await write(client, ref(1n), { size: 3 * MIB });
       assertSameBytes(await bytesOf(client, ref(1n), { reuseChunks: true }), bytes, "the file");
+    },
+  },
+  {
+    id: "open.replaced",
+    title: "a file that is replaced while it is read is the old one, or an error",
+    duty: "One that is replaced meanwhile gives its old bytes, or an error that is not retryable: never a mixture of both.",
+    run: async (context) => {
+      const client = context.client();
+      const old = await write(client, ref(1n), { size: 5 * MIB, seed: 1 });
+      const chunks: Uint8Array[] = [];
+      try {
+        for await (const chunk of client.openLTXFile(ref(1n))) {
+          if (chunks.length === 0) await write(context.client(), ref(1n), { size: 5 * MIB, seed: 2 });
+          chunks.push(chunk.slice());
+        }
+      } catch (error) {
+        assert.ok(isLSError(error), `the error is an LSError, not: ${shown(error)}`);
+        assert.ok(!error.retryable, `who went on at the byte that was reached would mix both files: ${shown(error)} is not retryable`);
+        return;
+      }
+      assertSameBytes(joined(chunks), old, "the file that was opened");
     },
   },
   {

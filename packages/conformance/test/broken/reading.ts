@@ -152,6 +152,7 @@ export const READING_DEFECTS: readonly BrokenClient[] = [
   {
     defect: "reads all parts of one file through one position",
     named: "open.parallel",
+    also: ["open.replaced"],
     change: (right) => {
       let position = 0;
       return {
@@ -171,6 +172,35 @@ export const READING_DEFECTS: readonly BrokenClient[] = [
         },
       };
     },
+  },
+  {
+    defect: "asks for one part after the other, of whatever file has the name by then",
+    named: "open.replaced",
+    change: (right) => ({
+      async *openLTXFile(ref, options = {}) {
+        const end = options.size === undefined || options.size === 0 ? Number.POSITIVE_INFINITY : (options.offset ?? 0) + options.size;
+        for (let at = options.offset ?? 0, length = -1; at < end && length !== 0; at += length) {
+          length = 0;
+          for await (const chunk of right.openLTXFile(ref, { ...options, offset: at, size: Math.min(16_384, end - at) })) {
+            length += chunk.length;
+            yield chunk;
+          }
+        }
+      },
+    }),
+  },
+  {
+    defect: "calls a file that was replaced meanwhile an error that may pass",
+    named: "open.replaced",
+    change: (right) => ({
+      async *openLTXFile(ref, options) {
+        const opened = right.peek(ref);
+        for await (const chunk of right.openLTXFile(ref, options)) {
+          if (right.peek(ref) !== opened) throw new LSError("LS_STORAGE_UNAVAILABLE", "412", { retryable: true });
+          yield chunk;
+        }
+      },
+    }),
   },
   {
     defect: "reads on after an abort",
