@@ -122,7 +122,7 @@ describe.each([
       level: 1,
       files,
       signal: new AbortController().signal,
-      merging: new DirectMerging(async ({ file, offset, size }, buffer) => {
+      merging: new DirectMerging(({ file, offset, size }, buffer) => {
         const bytes = locals.get(file.maxTXID);
         if (bytes === undefined || file.maxTXID === 7n) return false;
         reads++;
@@ -140,13 +140,14 @@ describe.each([
   test("a damaged local copy is no damaged file", async () => {
     const { history, store, list: listed } = await setup(20);
     const files = await listed(0);
+    const locals = new Map(await Promise.all(files.map(async (file) => [file.maxTXID, await history.raw(file.maxTXID)] as const)));
     const outcome = await mergeFiles({
       client: store,
       level: 1,
       files,
       signal: new AbortController().signal,
-      merging: new DirectMerging(async ({ file, offset, size }, buffer) => {
-        const bytes = (await history.raw(file.maxTXID)).slice();
+      merging: new DirectMerging(({ file, offset, size }, buffer) => {
+        const bytes = (locals.get(file.maxTXID) ?? new Uint8Array(0)).slice();
         if (file.maxTXID === 5n) bytes[bytes.length - 3] = (bytes[bytes.length - 3] ?? 0) ^ 1;
         buffer.set(bytes.subarray(offset, offset + size));
         return true;

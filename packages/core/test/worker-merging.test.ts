@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { formatLTXFilename, LTXEncoder } from "@ls/ltx";
@@ -83,8 +83,10 @@ test(`local copies never pass through the calling thread (seed ${seed})`, async 
   const merged = await collect(new WorkerMerging(WORKER, metaPath).merge(job, never, signal()));
   expect(merged.equals(await collect(new DirectMerging(new LocalCopies(metaPath).read).merge(job, never, signal())))).toBe(true);
 
-  // One copy is gone: only that file is fetched.
+  // One copy is gone, and two are not what the destination holds: only those are fetched.
   rmSync(join(directory, formatLTXFilename(7n, 7n)));
+  appendFileSync(join(directory, formatLTXFilename(9n, 9n)), "x");
+  truncateSync(join(directory, formatLTXFilename(11n, 11n)), (files[10]?.size ?? 0) - 1);
   let fetched = 0;
   const again = await collect(
     new WorkerMerging(WORKER, metaPath).merge(
@@ -96,7 +98,7 @@ test(`local copies never pass through the calling thread (seed ${seed})`, async 
     ),
   );
   expect(again.equals(merged)).toBe(true);
-  expect(fetched).toBe(files[6]?.size);
+  expect(fetched).toBe([6, 8, 10].reduce((sum, i) => sum + (files[i]?.size ?? 0), 0));
 });
 
 test("a small merge takes hardly more memory on its way than it has bytes", async () => {

@@ -14,8 +14,8 @@ abstract class IndexEntries {
   protected used = 0;
   #offset = LTX_HEADER_SIZE;
 
-  constructor(bytes: number) {
-    this.bytes = new Uint8Array(bytes);
+  constructor(bytes: Uint8Array<ArrayBuffer>) {
+    this.bytes = bytes;
   }
 
   /** Where the next frame begins in the file. */
@@ -38,7 +38,7 @@ abstract class IndexEntries {
 /** Keeps the entries, for the writer: about 9 bytes per page, which the format puts behind all of the pages. */
 export class PageIndexBuilder extends IndexEntries {
   constructor() {
-    super(4096);
+    super(new Uint8Array(4096));
   }
 
   protected override makeRoom(): void {
@@ -71,13 +71,16 @@ export class PageIndexDigest extends IndexEntries {
   readonly #register: CRCRegister = new Int32Array([-1, -1]);
   #flushed = 0;
 
-  /** Small: a merge has thousands of them. */
-  constructor() {
-    super(256);
+  /** Bytes that a digest works in. Few: a merge has thousands of them. */
+  static readonly BYTES: number = 256;
+
+  /** @param bytes see {@link PageIndexDigest.BYTES}. */
+  constructor(bytes: Uint8Array<ArrayBuffer> = new Uint8Array(PageIndexDigest.BYTES)) {
+    super(bytes);
   }
 
   protected override makeRoom(): void {
-    crcUpdate(this.#register, new DataView(this.bytes.buffer), 0, this.used);
+    crcUpdate(this.#register, new DataView(this.bytes.buffer, this.bytes.byteOffset, this.used), 0, this.used);
     this.#flushed += this.used;
     this.used = 0;
   }

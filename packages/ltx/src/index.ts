@@ -11,6 +11,7 @@ export { isValidPageSize, LTX_HEADER_SIZE, LTX_NO_CHECKSUM, LTX_TRAILER_SIZE, lo
 export { decodeLTXHeader, encodeLTXHeader, type LTXHeader, type LTXHeaderInit } from "./header.js";
 export { codecKind, forceJSCodec, setKernelModule } from "./kernel.js";
 export { type LTXMergeOptions, mergeLTX } from "./merge.js";
+export type { LTXMergeSource } from "./merge-input.js";
 export { hashPages, PageHasher } from "./page-hasher.js";
 export { decodePageFrame, LTXPageIndex, type LTXPageIndexEntry, type ReadRange, readPageIndex } from "./random-access.js";
 export { decodeLTX, encodeLTX, type LTXPage, verifyLTX } from "./stream.js";

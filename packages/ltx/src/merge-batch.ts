@@ -48,6 +48,10 @@ export class MergeBatch {
     return this.#arena.register;
   }
 
+  get isEmpty(): boolean {
+    return this.#count === 0;
+  }
+
   /** Whether the current frame of `input` still fits. */
   hasRoom(input: MergeInput): boolean {
     return this.#count < TABLE_ENTRIES && (this.#count === 0 || this.#used + input.size <= BATCH_LIMIT);

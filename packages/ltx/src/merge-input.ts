@@ -8,6 +8,11 @@ import { legacyFrameLimit, legacyFrameSize } from "./legacy-frame.js";
 import { PageSequence } from "./page-sequence.js";
 import { FileTail, type LTXTrailer } from "./tail.js";
 
+/** The bytes of one file. Where they come synchronously, nothing is waited for: that counts with thousands of small files. */
+export type LTXMergeSource = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+
+/** Not a small integer: a field that holds one at first and not later makes every object change its shape. */
+const MAX_UINT32 = 0xffff_ffff;
 const NO_BYTES = new Uint8Array(0);
 const NO_VIEW = new DataView(NO_BYTES.buffer);
 
@@ -33,14 +38,18 @@ export class MergeInput {
   /** Whether the current frame is an LZ4 frame without size prefix. */
   legacy = false;
   /** Pages above this one are gone: the smallest database size among the newer files. */
-  limit = 0;
+  limit: number = MAX_UINT32;
   /** Where the batch keeps the running checksum, or -1. */
   slot = -1;
   databaseChecksum: DatabaseChecksum | undefined;
   trailer: LTXTrailer | undefined;
 
-  readonly #iterator: AsyncIterator<Uint8Array>;
-  readonly #index = new PageIndexDigest();
+  /** One of the two. */
+  readonly #iterator: Iterator<Uint8Array> | undefined;
+  readonly #asyncIterator: AsyncIterator<Uint8Array> | undefined;
+  /** Whether the source has nothing more to give: it needs no closing then. */
+  #exhausted = false;
+  readonly #index: PageIndexDigest;
   #header: LTXHeader | undefined;
   #sequence: PageSequence | undefined;
   /** The largest thing that must lie in one piece: the header first, then a frame. */
@@ -52,9 +61,14 @@ export class MergeInput {
   /** and where in the joint that chunk begins. */
   #border = 0;
 
-  /** @param source its chunks may be overwritten when the next one is asked for. */
-  constructor(source: AsyncIterable<Uint8Array>, order: number) {
-    this.#iterator = source[Symbol.asyncIterator]();
+  /**
+   * @param source its chunks may be overwritten when the next one is asked for.
+   * @param scratch {@link PageIndexDigest.BYTES} to work in.
+   */
+  constructor(source: LTXMergeSource, order: number, scratch: Uint8Array<ArrayBuffer>) {
+    this.#index = new PageIndexDigest(scratch);
+    if (Symbol.asyncIterator in source) this.#asyncIterator = source[Symbol.asyncIterator]();
+    else this.#iterator = source[Symbol.iterator]();
     this.order = order;
   }
 
@@ -68,9 +82,12 @@ export class MergeInput {
     return this.#index.frameOffset - this.size;
   }
 
-  /** Reads the file header. */
-  async open(): Promise<void> {
-    while (this.bytes.length - this.at < LTX_HEADER_SIZE) await this.fill();
+  /** Reads the file header. @returns what has to be waited for, if anything. */
+  open(): Promise<void> | undefined {
+    while (this.bytes.length - this.at < LTX_HEADER_SIZE) {
+      const filling = this.fill();
+      if (filling !== undefined) return filling.then(() => this.open());
+    }
     const bytes = this.bytes.subarray(0, LTX_HEADER_SIZE);
     const header = decodeLTXHeader(bytes);
     crcUpdateBytes(this.register, bytes);
@@ -79,6 +96,7 @@ export class MergeInput {
     this.#frameLimit = legacyFrameLimit(header.pageSize);
     this.#sequence = new PageSequence(header, "LTX_CORRUPTED");
     if (tracksChecksums(header) && holdsEveryPage(header)) this.databaseChecksum = new DatabaseChecksum();
+    return undefined;
   }
 
   /** Steps over the current frame. Call {@link scan} next. */
@@ -128,19 +146,30 @@ export class MergeInput {
   /**
    * Makes more bytes available: reads the next chunk, or goes over to one already read. What lay before {@link at} is gone,
    * and what follows it has moved.
+   * @returns what has to be waited for, if anything.
    */
-  async fill(): Promise<void> {
+  fill(): Promise<void> | undefined {
     if (this.#nextChunk !== undefined) {
       const chunk = this.#nextChunk;
       this.#nextChunk = undefined;
       this.#use(chunk, this.at - this.#border);
-      return;
+      return undefined;
     }
     // Moved away before the next chunk is asked for, which may overwrite this one. It may be a part of the joint already.
     const rest = this.bytes.length - this.at;
     if (rest > 0) this.#join(this.bytes.subarray(this.at), 0);
-    const next = await this.#iterator.next();
-    if (next.done === true) throw new LTXError("LTX_TRUNCATED", "the file ends in its header or page block");
+    if (this.#asyncIterator !== undefined) return this.#fillLater(this.#asyncIterator, rest);
+    this.#take(this.#iterator?.next(), rest);
+    return undefined;
+  }
+
+  async #fillLater(iterator: AsyncIterator<Uint8Array>, rest: number): Promise<void> {
+    this.#take(await iterator.next(), rest);
+  }
+
+  /** Goes on with a chunk of the source, behind the `rest` bytes that are left of what came before. */
+  #take(next: IteratorResult<Uint8Array> | undefined, rest: number): void {
+    if (next === undefined || next.done === true) throw new LTXError("LTX_TRUNCATED", "the file ends in its header or page block");
     const chunk = next.value;
     if (rest === 0) {
       this.#use(chunk, 0);
@@ -172,8 +201,8 @@ export class MergeInput {
     this.at = at;
   }
 
-  /** Reads and verifies what follows the page block. All frames must have gone into {@link register}. */
-  async end(): Promise<void> {
+  /** Reads and verifies what follows the page block. All frames must have gone into {@link register}. @returns what has to be waited for, if anything. */
+  end(): Promise<void> | undefined {
     crcUpdate(this.register, this.view, this.at, PAGE_HEADER_SIZE);
     const tail = new FileTail(this.header, this.register, this.#index, this.databaseChecksum?.value());
     const end = this.at + PAGE_HEADER_SIZE;
@@ -182,16 +211,32 @@ export class MergeInput {
     this.bytes = NO_BYTES;
     this.#joint = NO_BYTES;
     this.#nextChunk = undefined;
-    for (;;) {
-      const next = await this.#iterator.next();
-      if (next.done === true) break;
-      tail.push(next.value);
-    }
+    if (this.#asyncIterator !== undefined) return this.#finishLater(this.#asyncIterator, tail);
+    for (let next = this.#iterator?.next(); next !== undefined && next.done !== true; next = this.#iterator?.next()) tail.push(next.value);
+    this.#finish(tail);
+    return undefined;
+  }
+
+  async #finishLater(iterator: AsyncIterator<Uint8Array>, tail: FileTail): Promise<void> {
+    for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) tail.push(next.value);
+    this.#finish(tail);
+  }
+
+  #finish(tail: FileTail): void {
+    this.#exhausted = true;
     this.trailer = tail.finish();
   }
 
-  /** Tells the source that nothing more is wanted. */
+  /** Tells the source that nothing more is wanted, unless it has given everything. That it fails to close changes nothing: its bytes are not needed any more. */
   async close(): Promise<void> {
-    await this.#iterator.return?.();
+    try {
+      this.#iterator?.return?.();
+      await this.#asyncIterator?.return?.();
+    } catch {}
+  }
+
+  /** Whether the source may still have to be told. */
+  get isOpen(): boolean {
+    return !this.#exhausted;
   }
 }

@@ -7,6 +7,7 @@ import { LTX_NO_CHECKSUM, lockPage } from "./format.js";
 import type { LTXHeaderInit } from "./header.js";
 import { forceJSCodec } from "./kernel.js";
 import { mergeLTX } from "./merge.js";
+import type { LTXMergeSource } from "./merge-input.js";
 import { readPageIndex } from "./random-access.js";
 import { type LTXPage, verifyLTX } from "./stream.js";
 
@@ -37,18 +38,66 @@ function encodeStep(step: Step, txid: bigint): Promise<Uint8Array<ArrayBuffer>> 
   return encodeFile(header(txid, step.commit), pages);
 }
 
-/** Merges twice: with chunks that stay as they are, and with chunks that are gone when the next one is asked for, in and out. */
+/**
+ * Merges several times, always to the same end: with chunks that stay as they are, with chunks that are gone when the next one is asked for, in and
+ * out, and with chunks that come synchronously, from all of the sources or from every other one.
+ */
 async function merge(files: readonly Uint8Array[], chunkSize: number): Promise<Uint8Array<ArrayBuffer>> {
-  const merged = await collect(mergeLTX(files.map((file) => chunks(file, chunkSize))));
-  const parts: Uint8Array[] = [];
-  for await (const part of mergeLTX(
-    files.map((file) => shortLivedChunks(file, chunkSize)),
-    { reuseChunks: true },
-  )) {
-    parts.push(part.slice());
+  const sourcesOf: readonly ((file: Uint8Array, i: number) => LTXMergeSource)[] = [
+    (file) => shortLivedChunks(file, chunkSize),
+    (file) => chunksNow(file, chunkSize),
+    (file, i) => (i % 2 === 0 ? chunksNow(file, chunkSize) : shortLivedChunks(file, chunkSize)),
+    (file, i) => (i % 2 === 0 ? chunks(file, chunkSize) : [file]),
+  ];
+  const [first, ...others] = await Promise.allSettled([
+    collect(mergeLTX(files.map((file) => chunks(file, chunkSize)))),
+    ...sourcesOf.map(async (sourceOf) => {
+      const parts: Uint8Array[] = [];
+      for await (const part of mergeLTX(files.map(sourceOf), { reuseChunks: true })) parts.push(part.slice());
+      return concat(parts);
+    }),
+  ]);
+  for (const other of others) {
+    if (first.status === "rejected") expect(other).toMatchObject({ status: "rejected", reason: { code: first.reason.code } });
+    else if (other.status === "rejected") throw other.reason;
+    else expectBytes(other.value, first.value);
   }
-  expectBytes(concat(parts), merged);
-  return merged;
+  if (first.status === "rejected") throw first.reason;
+  return first.value;
+}
+
+function* chunksNow(bytes: Uint8Array, size: number): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += size) {
+    const copy = bytes.slice(at, at + size);
+    yield copy;
+    copy.fill(0xa5);
+  }
+}
+
+/** Chunks that come synchronously or not, of a source that is counted. */
+function counting(bytes: Uint8Array, size: number, now: boolean, count: { begun: number; open: number }): LTXMergeSource {
+  const begin = (): void => {
+    count.begun++;
+    count.open++;
+  };
+  if (now) {
+    return (function* () {
+      begin();
+      try {
+        yield* chunksNow(bytes, size);
+      } finally {
+        count.open--;
+      }
+    })();
+  }
+  return (async function* () {
+    begin();
+    try {
+      yield* chunks(bytes, size);
+    } finally {
+      count.open--;
+    }
+  })();
 }
 
 async function* shortLivedChunks(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
@@ -255,19 +304,13 @@ test("[D9] damage in any input is found, and every source is closed", async () =
     for (let at = 0; at < file.length; at += 3) {
       const damaged = file.slice();
       damaged[at] = (damaged[at] ?? 0) ^ 0x21;
-      let open = files.length;
-      const sources = files.map(async function* (bytes, i) {
-        try {
-          yield* chunks(i === victim ? damaged : bytes, 50);
-        } finally {
-          open--;
-        }
-      });
+      const count = { begun: 0, open: 0 };
+      const sources = files.map((bytes, i) => counting(i === victim ? damaged : bytes, 50, i % 2 === at % 2, count));
       const outcome = await collect(mergeLTX(sources)).then(
         (bytes) => bytes,
         (error: unknown) => error,
       );
-      expect(open).toBe(0);
+      expect(count.open).toBe(0);
       if (outcome instanceof Uint8Array) {
         // Header fields that the file checksum covers cannot differ; compressed bytes may, if they mean the same.
         await verifyLTX(chunks(damaged));
@@ -286,19 +329,13 @@ test("[D9] damage in any input is found, and every source is closed", async () =
 
 test("[D3] a consumer that stops early closes the sources; a source's error passes through; a signal stops", async () => {
   const files = await Promise.all([GROW, REGROW].map((step, i) => encodeStep(step, BigInt(i + 1))));
-  let open = 2;
-  const sources = files.map(async function* (bytes) {
-    try {
-      yield* chunks(bytes, 150);
-    } finally {
-      open--;
-    }
-  });
+  const count = { begun: 0, open: 0 };
+  const sources = files.map((bytes, i) => counting(bytes, 150, i === 0, count));
   for await (const chunk of mergeLTX(sources)) {
     expect(chunk.length).toBe(100);
     break;
   }
-  expect(open).toBe(0);
+  expect(count).toEqual({ begun: 2, open: 0 });
 
   const boom = new Error("connection lost");
   const broken = (async function* () {

@@ -2,11 +2,11 @@ import { crcUpdate, crcValue } from "./crc64.js";
 import type { LTXFileSummary } from "./decoder.js";
 import { LTXError } from "./error.js";
 import { CHECKSUM_FLAG, LTX_NO_CHECKSUM, LTX_TRAILER_SIZE, PAGE_HEADER_SIZE } from "./format.js";
+import { FrameWalk } from "./frame-walk.js";
 import { encodeLTXHeader, type LTXHeader, tracksChecksums } from "./header.js";
-import { PageIndexBuilder } from "./index-builder.js";
+import { PageIndexBuilder, PageIndexDigest } from "./index-builder.js";
 import { MergeBatch } from "./merge-batch.js";
-import { MergeInput } from "./merge-input.js";
-import { PageQueue } from "./page-queue.js";
+import { type LTXMergeSource, MergeInput } from "./merge-input.js";
 import { PageSequence } from "./page-sequence.js";
 
 /** Options of `mergeLTX()`. */
@@ -30,75 +30,58 @@ export interface LTXMergeOptions {
  * Memory: one arena of 1152 KiB, the page index of the result (about 9 bytes per page), and one chunk of each source.
  *
  * @param inputs oldest first, each starting at most one transaction after the end of the one before and ending after it. All are
- *   opened at once, and read as the merge needs them; a chunk may be overwritten when the next one is asked for. Each is closed in any case.
+ *   opened at once, and read as the merge needs them; a chunk may be overwritten when the next one is asked for. Each that was not read to its
+ *   end is closed in any case. One that gives its chunks synchronously (an array of them, too) costs no turn of the event loop.
  * @returns the chunks; the generator's return value is the summary of the merged file.
  * @throws {@link LTXError} `LTX_INVALID` when the inputs do not belong together; what {@link LTXDecoder} throws for one of them;
  *   `LTX_CORRUPTED` when they lack a page of a result that must hold all. Errors of the sources pass through.
  */
 export async function* mergeLTX(
-  inputs: readonly AsyncIterable<Uint8Array>[],
+  inputs: readonly LTXMergeSource[],
   options: LTXMergeOptions = {},
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, LTXFileSummary, undefined> {
   options.signal?.throwIfAborted();
-  const files = inputs.map((source, order) => new MergeInput(source, order));
+  // One piece for all: an ArrayBuffer costs more than most of what else there is of a small file.
+  const scratch = new Uint8Array(inputs.length * PageIndexDigest.BYTES);
+  const files = inputs.map((source, i) => new MergeInput(source, i, scratch.subarray(i * PageIndexDigest.BYTES, (i + 1) * PageIndexDigest.BYTES)));
   const handOut = (bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> => (options.reuseChunks === true ? bytes : bytes.slice());
-  let batch: MergeBatch | undefined;
+  let made: MergeBatch | undefined;
   try {
-    await Promise.all(files.map((file) => file.open()));
+    await openAll(files);
     const header = mergedHeader(files, options.timestampMs);
     setLimits(files);
     const headerBytes = encodeLTXHeader(header);
-    batch = new MergeBatch(header.pageSize);
+    const batch = new MergeBatch(header.pageSize);
+    made = batch;
     batch.checksum(headerBytes);
     yield headerBytes;
     const sequence = new PageSequence(header, "LTX_CORRUPTED");
     const index = new PageIndexBuilder();
-    const queue = new PageQueue();
-    /** Files whose page block has ended, but whose last frames are still in the batch. */
-    const ended: MergeInput[] = [];
-    for (const file of files) {
-      while (!file.scan()) await file.fill();
-      if (file.pgno === 0) ended.push(file);
-      else queue.push(file);
+    const walk = new FrameWalk(files, { batch, sequence, index });
+    for (let halt = walk.run(); ; halt = walk.run()) {
+      if (typeof halt !== "string") {
+        await halt;
+        continue;
+      }
+      if (halt === "single") {
+        let bytes: Uint8Array<ArrayBuffer> | undefined;
+        walk.single((file, emit) => {
+          const taken = batch.single(file, emit);
+          if (emit) bytes = taken;
+          return taken.length;
+        });
+        if (bytes !== undefined) yield handOut(bytes);
+        continue;
+      }
+      const bytes = batch.flush();
+      if (bytes.length > 0) yield handOut(bytes);
+      for (const file of walk.takeEnded()) {
+        const ending = file.end();
+        if (ending !== undefined) await ending;
+      }
+      if (halt === "end") break;
+      options.signal?.throwIfAborted();
     }
-    let lastPgno = 0;
-    for (let file = queue.first(); file !== undefined; file = queue.first()) {
-      const { pgno } = file;
-      // The first one with this page number is the newest. If a still newer file has cut it off, the older ones are cut off too.
-      const emit = pgno !== lastPgno && pgno <= file.limit;
-      lastPgno = pgno;
-      if (emit) sequence.accept(pgno);
-      const single = file.legacy || file.databaseChecksum !== undefined;
-      if (single || !batch.hasRoom(file)) {
-        const bytes = batch.flush();
-        if (bytes.length > 0) yield handOut(bytes);
-        for (const done of ended.splice(0)) await done.end();
-        options.signal?.throwIfAborted();
-      }
-      if (single) {
-        const bytes = batch.single(file, emit);
-        if (emit) index.add(pgno, bytes.length);
-        if (emit) yield handOut(bytes);
-      } else {
-        batch.add(file, emit);
-        if (emit) index.add(pgno, file.size);
-      }
-      file.consume();
-      while (!file.scan()) {
-        batch.detach(file);
-        await file.fill();
-      }
-      if (file.pgno === 0) {
-        batch.detach(file);
-        queue.removeFirst();
-        ended.push(file);
-      } else {
-        queue.moveFirst();
-      }
-    }
-    const bytes = batch.flush();
-    if (bytes.length > 0) yield handOut(bytes);
-    for (const done of ended) await done.end();
     sequence.end();
     checkChain(files);
     const tail = finishFile(batch, index);
@@ -106,10 +89,22 @@ export async function* mergeLTX(
     const trailer = { postApplyChecksum: 0n, fileChecksum: tail.fileChecksum };
     return { header, trailer, pageCount: sequence.count, size: index.frameOffset + tail.bytes.length };
   } finally {
-    batch?.dispose();
-    // A source that fails to close must not hide the result or the first error: its bytes are not needed any more.
-    await Promise.allSettled(files.map((file) => file.close()));
+    made?.dispose();
+    await Promise.all(files.filter((file) => file.isOpen).map((file) => file.close()));
   }
+}
+
+/** Reads all headers, those at the same time that have to be waited for. */
+async function openAll(files: readonly MergeInput[]): Promise<void> {
+  const opening: Promise<void>[] = [];
+  for (const file of files) {
+    const open = file.open();
+    if (open === undefined) continue;
+    // Another one may fail before it is waited for.
+    open.catch(() => {});
+    opening.push(open);
+  }
+  await Promise.all(opening);
 }
 
 function mergedHeader(files: readonly MergeInput[], timestampMs: number | undefined): LTXHeader {

@@ -7,6 +7,9 @@ import type { FileRange } from "../restore/fetch.js";
 import { fileSystemError, systemErrorCode } from "../system-error.js";
 import type { ReadLocal } from "./merge-source.js";
 
+/** Where a byte goes that nobody wants. */
+const BEYOND = new Uint8Array(1);
+
 /**
  * Level-0 files that still lie beside the database. They may vanish at any moment, and are only taken for a file that the destination is known to hold
  * while they have its size: a merge verifies the rest. That they are of the destination's history is what attaching made sure of before anybody was told of a file.
@@ -33,14 +36,16 @@ export class LocalCopies {
     let fd: number | undefined;
     try {
       fd = openSync(path, "r");
-      if (fstatSync(fd).size !== range.file.size) return false;
+      // What is read whole shows its size by that, and needs no look of its own.
+      const isWhole = range.size === range.file.size;
+      if (!isWhole && fstatSync(fd).size !== range.file.size) return false;
       let received = 0;
       while (received < range.size) {
         const bytesRead = readSync(fd, buffer, received, range.size - received, range.offset + received);
         if (bytesRead === 0) return false;
         received += bytesRead;
       }
-      return true;
+      return !isWhole || readSync(fd, BEYOND, 0, 1, range.size) === 0;
     } catch (error) {
       if (systemErrorCode(error) === "ENOENT") return false;
       throw fileSystemError(error, "read", path);

@@ -1,4 +1,5 @@
 import { setMaxListeners } from "node:events";
+import type { LTXMergeSource } from "@ls/ltx";
 import { Slicer } from "../db/engine/slicer.js";
 import type { LTXFileInfo } from "../replica-client.js";
 import type { FileRange } from "../restore/fetch.js";
@@ -10,13 +11,29 @@ import { BUFFERS_PER_SOURCE } from "./merge-budget.js";
  * Fills the start of a buffer with a range of a file's local copy.
  * @returns false when there is no such copy (any more).
  */
-export type ReadLocal = (range: FileRange, buffer: Uint8Array) => boolean | Promise<boolean>;
+export type ReadLocal = (range: FileRange, buffer: Uint8Array) => boolean;
 
 /**
  * Gets a range of a file from the destination: into the start of `buffer`, or of one as large that takes its place. `buffer` is lent until the
  * promise has settled.
  */
 export type FetchRange = (range: FileRange, buffer: Uint8Array<ArrayBuffer>, signal: AbortSignal) => Promise<Uint8Array<ArrayBuffer>>;
+
+/** Memory for many small things that go together: one buffer of its own costs as much as to fill it. */
+class Slab {
+  static readonly #BYTES: number = 512 * 1024;
+  #free: Uint8Array<ArrayBuffer> = uninitialized(0);
+
+  take(size: number): Uint8Array<ArrayBuffer> {
+    if (size > this.#free.length) {
+      if (size >= Slab.#BYTES / 8) return uninitialized(size);
+      this.#free = uninitialized(Slab.#BYTES);
+    }
+    const taken = this.#free.subarray(0, size);
+    this.#free = this.#free.subarray(size);
+    return taken;
+  }
+}
 
 const LEFT = new Error("the merge is over");
 
@@ -43,6 +60,7 @@ export class MergeSources {
   readonly #cancel = new AbortController();
   /** Local copies are read synchronously: thousands of them must not hold the thread. */
   readonly slicer: Slicer = new Slicer(this.#cancel.signal);
+  readonly #slab: Slab = new Slab();
   readonly #follow = (): void => this.#cancel.abort(this.#parent.reason);
 
   constructor({ fetch, readLocal, rangeBytes, reads, signal }: SourceOptions) {
@@ -57,7 +75,13 @@ export class MergeSources {
     signal.addEventListener("abort", this.#follow, { once: true });
   }
 
-  open(file: LTXFileInfo): RangeSource {
+  /** A file that is small enough and lies here is read at once: there are thousands of those, and promises would cost more than the reading. */
+  open(file: LTXFileInfo): LTXMergeSource {
+    const { size } = file;
+    if (this.readLocal !== undefined && size <= this.rangeBytes) {
+      const bytes = this.#slab.take(size);
+      if (this.readLocal({ file, offset: 0, size }, bytes)) return [bytes];
+    }
     return new RangeSource(this, file);
   }
 
@@ -136,7 +160,7 @@ export class RangeSource implements AsyncIterableIterator<Uint8Array> {
       signal.throwIfAborted();
       if (readLocal !== undefined && slicer.due) await slicer.pause();
       const own = this.#buffers[slot] ?? uninitialized(range.size);
-      const isLocal = readLocal !== undefined && (await readLocal(range, own));
+      const isLocal = readLocal?.(range, own) === true;
       signal.throwIfAborted();
       return isLocal ? own : fetch(range, own, signal);
     });

@@ -1,7 +1,7 @@
-import { type LTXFileSummary, mergeLTX, verifyLTX } from "@ls/ltx";
+import { type LTXFileSummary, type LTXMergeSource, mergeLTX, verifyLTX } from "@ls/ltx";
 import type { LTXFileInfo } from "../replica-client.js";
 import { rangeBytesFor } from "./merge-budget.js";
-import { type FetchRange, MergeSources, type ReadLocal } from "./merge-source.js";
+import { type FetchRange, MergeSources, RangeSource, type ReadLocal } from "./merge-source.js";
 
 /** Reads of one merge under way at a time. */
 const READS = 8;
@@ -34,10 +34,12 @@ export class DirectMerging implements Merging {
   async *merge({ files, timestampMs, withLocalCopies }: MergeJob, fetch: FetchRange, signal: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>> {
     const sources = this.#sources(files, withLocalCopies, fetch, signal);
     try {
-      yield* mergeLTX(
-        files.map((file) => sources.open(file)),
-        { timestampMs, signal, reuseChunks: true },
-      );
+      const inputs: LTXMergeSource[] = [];
+      for (const file of files) {
+        if (sources.slicer.due) await sources.slicer.pause();
+        inputs.push(sources.open(file));
+      }
+      yield* mergeLTX(inputs, { timestampMs, signal, reuseChunks: true });
     } finally {
       sources.end();
     }
@@ -46,7 +48,7 @@ export class DirectMerging implements Merging {
   async verify(file: LTXFileInfo, fetch: FetchRange, signal: AbortSignal): Promise<LTXFileSummary> {
     const sources = this.#sources([file], false, fetch, signal);
     try {
-      return await verifyLTX(sources.open(file));
+      return await verifyLTX(new RangeSource(sources, file));
     } finally {
       sources.end();
     }
