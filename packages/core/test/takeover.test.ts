@@ -1,8 +1,10 @@
+import { renameSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { readCommittedEnd } from "../src/db/engine/committed-end.js";
 import { Connections } from "../src/db/engine/connections.js";
+import { Doubt } from "../src/db/engine/doubt.js";
 import { ReadMarks } from "../src/db/engine/read-marks.js";
 import { Slicer } from "../src/db/engine/slicer.js";
 import { Takeover } from "../src/db/engine/takeover.js";
@@ -63,6 +65,7 @@ function takeover(): Takeover {
 test("[A21] no connection of ours that could checkpoint by itself does", () => {
   const opened = vi.spyOn(driver, "open");
   const ours = new Connections(driver, path, gate);
+  ours.passive();
   const barrier = ours.openBarrier();
   try {
     const writing = opened.mock.results.filter((_, i) => opened.mock.calls[i]?.[1]?.readonly !== true);
@@ -71,6 +74,22 @@ test("[A21] no connection of ours that could checkpoint by itself does", () => {
   } finally {
     opened.mockRestore();
     barrier.close();
+    ours.close();
+  }
+});
+
+test("[A21] nothing is checkpointed in a file that has taken the database's place", () => {
+  const ours = new Connections(driver, path, gate);
+  try {
+    const other = `${path}-other`;
+    const app = new Database(other);
+    app.pragma("journal_mode = WAL");
+    app.exec("CREATE TABLE t (v); INSERT INTO t VALUES (1)");
+    renameSync(other, path);
+    expect(() => ours.passive()).toThrow(Doubt);
+    expect(() => ours.openBarrier()).toThrow(Doubt);
+    app.close();
+  } finally {
     ours.close();
   }
 });

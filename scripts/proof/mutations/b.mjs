@@ -12,8 +12,8 @@ export const B = [
   mutation(
     "B4",
     `${ENGINE}/connections.ts`,
-    "return new ReadMark(this.#driver.open(",
-    'this.openBarrier().exec("BEGIN IMMEDIATE");\n    return new ReadMark(this.#driver.open(',
+    "return new ReadMark(this.#open(true));",
+    'this.openBarrier().exec("BEGIN IMMEDIATE");\n    return new ReadMark(this.#open(true));',
     SNAPSHOT,
   ),
   mutation(

@@ -11,8 +11,8 @@ export const D = [
   mutation(
     "D3",
     "core/src/replica/staged-source.ts",
-    "      yield chunk;\n    }\n  } finally {\n    await handle.close();",
-    "      yield chunk;\n    }\n  } finally {",
+    "if (chunk.length < wanted && read === size) return;\n    }\n  } finally {\n    await handle.close();",
+    "if (chunk.length < wanted && read === size) return;\n    }\n  } finally {",
     "core/test/failing-uploads.test.ts",
   ),
   mutation("D3", "ltx/src/merge.ts", "await Promise.allSettled(files.map((file) => file.close()));", "", "ltx/src/merge.test.ts"),

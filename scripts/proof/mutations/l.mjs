@@ -12,8 +12,8 @@ export const L = [
   mutation(
     "L6",
     "backend-file/src/write-file.ts",
-    "    await handle.close();\n  }\n}\n\nasync function own",
-    "  }\n}\n\nasync function own",
+    "    gathered.dispose();\n    await handle.close();\n",
+    "    gathered.dispose();\n",
     "interop/test/census.test.ts",
   ),
   mutation("L8", "core/src/db/events.ts", "(fields.failures & (fields.failures - 1)) !== 0;", "false;", "core/src/db/events.test.ts"),

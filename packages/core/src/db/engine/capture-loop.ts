@@ -23,6 +23,9 @@ export class CaptureLoop {
   /** When the WAL was seen to have grown, and how far it reached. */
   #lastFrames: number;
   #lastEnd = { frames: 0, salt: 0 };
+  /** The WAL had frames at some time. */
+  #hasGrown = false;
+  #folded = false;
   #framesPerMs = 0;
   #restartDue = false;
   /** What the last look saw. */
@@ -50,6 +53,11 @@ export class CaptureLoop {
   /** When the WAL was seen to have grown last, or capture began. */
   get lastGrowth(): number {
     return this.#lastFrames;
+  }
+
+  /** Whether nothing of the WAL was missing in the database file when it was seen last. */
+  get folded(): boolean {
+    return this.#folded;
   }
 
   /** Commits wait for a cut, as far as has been seen. */
@@ -127,9 +135,11 @@ export class CaptureLoop {
     this.#backlog = false;
   }
 
-  #noteGrowth({ header, frames }: CommittedEnd, now: number): void {
+  #noteGrowth({ header, frames, backfilled }: CommittedEnd, now: number): void {
+    this.#folded = frames === backfilled;
     const salt = header?.salt1 ?? 0;
     if (frames === this.#lastEnd.frames && salt === this.#lastEnd.salt) return;
+    this.#hasGrown = true;
     this.#lastEnd = { frames, salt };
     this.#lastFrames = now;
   }
@@ -158,7 +168,8 @@ export class CaptureLoop {
       uploading,
       cutBlockedUntil,
       lastLook: this.#lastLook,
-      lastFrames: this.#lastFrames,
+      // An empty WAL has no frames that marks and checkpoints would have to follow.
+      lastFrames: this.#hasGrown ? this.#lastFrames : Number.NEGATIVE_INFINITY,
       framesPerMs: this.#framesPerMs,
       framesToLimit: frameCount(this.#settings.maxWalBytes, this.attached.pageSize) - (this.#lookedAt?.frames ?? 0),
       restartDue: this.#restartDue,

@@ -67,7 +67,9 @@ export class Engine {
     this.#hindrance = new Hindrance(settings, emit, () => this.#hold.known?.staged.unacknowledgedBytes ?? 0);
     this.#watch = new DatabaseWatch(
       settings.path,
-      () => this.#turns.wake(),
+      () => {
+        if (!this.#rest.isWanted) this.#turns.wake();
+      },
       () => this.#turns.schedule(),
     );
     this.#turns = new Turns(this.#queue, {

@@ -34,7 +34,8 @@ export class Turns {
   schedule(): void {
     clearTimeout(this.#timer);
     const due = this.#stopped ? undefined : this.#work.nextDue();
-    if (due !== undefined) this.#timer = setTimeout(() => this.#enqueue(), Math.max(0, due - performance.now()));
+    // Timers count in whole milliseconds, and cut off the rest: one that goes off early finds nothing to do, and needs another.
+    if (due !== undefined) this.#timer = setTimeout(() => this.#enqueue(), Math.max(0, Math.ceil(due - performance.now())));
   }
 
   stop(): void {

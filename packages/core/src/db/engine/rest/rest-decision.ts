@@ -16,6 +16,8 @@ export interface RestFacts {
   readonly idleSince: number;
   /** How long it has to be idle; 0 = it never rests. */
   readonly idleMs: number;
+  /** At the last look nothing of the WAL was missing in the database file. */
+  readonly folded: boolean;
   /** Not before this moment: something was in the way. */
   readonly blockedUntil: number;
   /** Commits wait for a cut, or somebody reads a snapshot. */
@@ -41,9 +43,11 @@ export type RestDecision =
   | { readonly kind: "rest" };
 
 export function decideRest(facts: RestFacts): RestDecision {
-  const { now, idleSince, idleMs, blockedUntil, engaged, uploading, tableComplete, bytes, settlingSince } = facts;
+  const { now, idleSince, idleMs, folded, blockedUntil, engaged, uploading, tableComplete, bytes, settlingSince } = facts;
   if (idleMs === 0 || engaged || !tableComplete || bytes > MAX_BYTES) return { kind: "stay" };
-  const due = Math.max(idleSince + idleMs, blockedUntil, settlingSince === undefined ? 0 : settlingSince + SETTLE_MS);
+  // Where nothing has to be folded in, the files settle while the rest of the idle time passes.
+  const settleAfterMs = folded ? Math.max(0, idleMs - SETTLE_MS) : idleMs;
+  const due = Math.max(blockedUntil, settlingSince === undefined ? idleSince + settleAfterMs : Math.max(idleSince + idleMs, settlingSince + SETTLE_MS));
   if (now < due) return { kind: "wait", until: due };
   if (settlingSince === undefined) return { kind: "settle" };
   return uploading ? { kind: "wait", until: Number.POSITIVE_INFINITY } : { kind: "rest" };

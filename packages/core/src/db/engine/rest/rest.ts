@@ -14,6 +14,8 @@ import { addSleeper, removeSleeper, type Sleeper } from "./sleepers.js";
 
 /** A database that could not be let go of, or not be taken up, is left alone for so long, ms. */
 const RETRY_MS = 5000;
+/** Files that were touched while they were to settle get another chance after this time, ms. */
+const UNSETTLED_MS = 500;
 /** Something has happened to the files of a resting database: before it is taken up, whoever opens, commits and closes has the time to do so, ms. */
 const CALM_MS = 50;
 /** Files are looked at this often while their directory is watched, ms. */
@@ -69,6 +71,11 @@ export class Rest {
 
   get resting(): boolean {
     return this.#resting !== undefined;
+  }
+
+  /** Whether it is going to be taken up, so that more that happens to its files changes nothing. */
+  get isWanted(): boolean {
+    return this.#resting?.wanted === true;
   }
 
   /** Whether it rests and is known, by a look at the files, to be in the state in which it was let go of. */
@@ -127,6 +134,7 @@ export class Rest {
     // Order matters: the looks at the WAL lie between two equal stamps, so nothing was written while they were taken.
     if (stamp === undefined || !isFine(stamp) || !sameFiles(stamp, this.#stamp()) || !attached.isFolded() || !sameFiles(stamp, this.#stamp())) {
       loop.peek(performance.now());
+      if (stamp !== undefined && !sameFiles(stamp, this.#stamp())) this.#blockedUntil = performance.now() + UNSETTLED_MS;
       return;
     }
     const { state } = hold;
@@ -243,6 +251,7 @@ export class Rest {
       now,
       idleSince: loop.lastGrowth,
       idleMs: this.#idle.ms,
+      folded: loop.folded,
       blockedUntil: this.#blockedUntil,
       engaged: loop.dirty || attached.skipping || attached.snapshotting || hindrance.paused !== undefined,
       uploading: staged.unacknowledgedBytes > 0,
