@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { CallOptions, InitOptions, ListOptions, LTXFileInfo, LTXFileRef, OpenOptions, ReplicaClient, WriteOptions } from "@ls/core/backend-kit";
-import { ALL_LEVELS, decimalLayout, headerTimeMs, type KeyLayout, LSError, PartReader } from "@ls/core/backend-kit";
+import { ALL_LEVELS, decimalLayout, headerTimeMs, type KeyLayout, LSError, PartReader, throwUndeleted } from "@ls/core/backend-kit";
 import { Connection, parseURL, type Redis } from "./connection.js";
 
 /** Bytes per chunk. Part of the format: byte `n` of a file is in its chunk `n / CHUNK_BYTES`. */
@@ -104,7 +104,7 @@ export class RedisReplicaClient implements ReplicaClient {
     const deletions = (redis: Redis) => keys.map(([key, prefix]) => redis.multi().unlink(key).zRem(prefix, key).exec());
     const outcomes = await this.#connection.call(signal, (redis) => Promise.allSettled(deletions(redis)));
     const failures = outcomes.flatMap((one) => (one.status === "rejected" ? [this.#connection.failure(one.reason)] : []));
-    if (failures.length > 0) throw new AggregateError(failures, `${failures.length} of ${refs.length} files could not be deleted`);
+    throwUndeleted(failures, refs.length);
   }
 
   async deleteAll({ signal }: CallOptions = {}): Promise<void> {

@@ -512,15 +512,19 @@ describe("deleting", () => {
     await client.deleteLTXFiles([ref(1n)]);
   });
 
-  test("deleteAll takes the destination and nothing beside it", async () => {
+  test("deleteAll takes the replica with its directories, temporary and foreign files in the levels too, and nothing beside it", async () => {
     writeFileSync(join(dir, "replica2"), "x");
     await client.writeLTXFile(ref(1n), ltx(1n));
+    writeFileSync(tempPathFor(pathOf(2n)), "x");
+    writeFileSync(join(dirname(pathOf(1n)), "notes.txt"), "x");
     await client.deleteAll();
     expect(namesIn(dir)).toEqual(["replica2"]);
     await client.deleteAll();
-    expect(isLSError(await failure(new FileReplicaClient({ path: "/" }).deleteAll()), "LS_STORAGE_DENIED")).toBe(true);
     await client.writeLTXFile(ref(1n), ltx(1n));
     expect(await listed()).toHaveLength(1);
+    writeFileSync(join(root, "notes.txt"), "x");
+    await client.deleteAll();
+    expect(namesIn(root)).toEqual(["notes.txt"]);
   });
 });
 

@@ -1,5 +1,5 @@
-import { readdir, rm, stat, unlink } from "node:fs/promises";
-import { dirname, join, parse, resolve } from "node:path";
+import { readdir, stat, unlink } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type {
   CallOptions,
@@ -12,7 +12,8 @@ import type {
   ReplicaClientCapabilities,
   WriteOptions,
 } from "@ls/core/backend-kit";
-import { ALL_LEVELS, fileSystemError, LSError, rejectUnknownOptions, systemErrorCode } from "@ls/core/backend-kit";
+import { ALL_LEVELS, fileSystemError, LSError, rejectUnknownOptions, systemErrorCode, throwUndeleted } from "@ls/core/backend-kit";
+import { deleteLevels } from "./delete-levels.js";
 import { ensureDirectory, type Ownership, ownershipOf } from "./directory.js";
 import { isTempName, levelDirectory, ltxFilePath } from "./layout.js";
 import { listLevel, PresentLevels } from "./list.js";
@@ -108,21 +109,14 @@ export class FileReplicaClient implements ReplicaClient {
         if (systemErrorCode(error) !== "ENOENT") failures.push(fileSystemError(error, "delete", path));
       });
     }
-    if (failures.length > 0) throw new AggregateError(failures, `${failures.length} of ${refs.length} LTX files could not be deleted`);
+    throwUndeleted(failures, refs.length);
   }
 
-  /** Removes the replica's directory with everything in it. @throws LSError `LS_STORAGE_DENIED` for the root of a file system. */
+  /** Removes the files in the levels, and the directories that are empty then. */
   async deleteAll(options: CallOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
-    if (this.path === parse(this.path).root) {
-      throw new LSError("LS_STORAGE_DENIED", `${this.path} is a whole file system; delete its replica by hand`, { details: { path: this.path } });
-    }
     this.#ensured.clear();
-    try {
-      await rm(this.path, { recursive: true, force: true });
-    } catch (error) {
-      throw fileSystemError(error, "delete", this.path);
-    }
+    await deleteLevels(this.path, options.signal);
   }
 
   async close(): Promise<void> {

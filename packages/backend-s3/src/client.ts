@@ -9,6 +9,7 @@ import type {
   ReplicaClientCapabilities,
   WriteOptions,
 } from "@ls/core/backend-kit";
+import { throwUndeleted } from "@ls/core/backend-kit";
 import { Connection } from "./connection.js";
 import { CreateOnlyProbe } from "./create-only.js";
 import { deleteEverything, deleteKeys } from "./delete.js";
@@ -73,11 +74,9 @@ export class S3ReplicaClient implements ReplicaClient {
   async deleteLTXFiles(refs: readonly LTXFileRef[], options: CallOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
     const keys = refs.map((ref) => keyOf(this.#place, ref));
-    const failures = await deleteKeys(this.#place, keys, options.signal);
-    if (failures.length > 0) throw new AggregateError(failures, `${failures.length} of ${refs.length} LTX files could not be deleted`);
+    throwUndeleted(await deleteKeys(this.#place, keys, options.signal), keys.length);
   }
 
-  /** Deletes everything under the path, and nothing beside it. */
   async deleteAll(options: CallOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
     await deleteEverything(this.#place, options.signal);

@@ -1,5 +1,5 @@
 import { type _Error as DeleteFailure, DeleteObjectCommand, DeleteObjectsCommand } from "@aws-sdk/client-s3";
-import type { LSError } from "@ls/core/backend-kit";
+import { ALL_LEVELS, type LSError, throwUndeleted } from "@ls/core/backend-kit";
 import { isMissingObject, isNotImplemented, storageError } from "./errors.js";
 import { pages } from "./list.js";
 import { label, type Place } from "./place.js";
@@ -14,12 +14,14 @@ export async function deleteKeys(place: Place, keys: readonly string[], signal: 
   return failures;
 }
 
-/** Deletes everything under the replica's prefix, and nothing beside it. */
+/** Deletes everything in the replica's levels, a page at a time, and nothing beside or below them. */
 export async function deleteEverything(place: Place, signal: AbortSignal | undefined): Promise<void> {
-  for await (const objects of pages(place, place.settings.layout.root, undefined, signal)) {
-    const keys = objects.flatMap(({ Key: key }) => (key === undefined ? [] : [key]));
-    const failures = await deleteKeys(place, keys, signal);
-    if (failures.length > 0) throw new AggregateError(failures, `${failures.length} objects could not be deleted`);
+  const { layout } = place.settings;
+  for (const level of ALL_LEVELS) {
+    for await (const objects of pages(place, layout.levelPrefix(level), undefined, signal)) {
+      const keys = objects.flatMap(({ Key: key = "" }) => (layout.holds(level, key) ? [key] : []));
+      throwUndeleted(await deleteKeys(place, keys, signal), keys.length);
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { ListMultipartUploadsCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { DeleteObjectCommand, ListMultipartUploadsCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { isLSError } from "@ls/core/backend-kit";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { waitFor } from "../../../testkit/src/deadline.js";
@@ -143,11 +143,15 @@ describe.each(SERVERS)("$name", ({ name, binary, start, createOnly }) => {
           ])
             await put(`${path}/${foreign}`);
           await put(`${path}2/0000/${hex(1)}-${hex(1)}.ltx`);
+          await put(`${path}/0001/0000/${hex(1)}-${hex(1)}.ltx`);
           expect((await listed(client)).map((file) => Number(file.minTXID))).toEqual(Array.from({ length: 1100 }, (_, i) => i + 1));
           expect((await listed(client, 0, { seek: 1099n })).map((file) => file.minTXID)).toEqual([1099n, 1100n]);
           expect(await listed(client, 1)).toEqual([]);
           await client.deleteAll();
           expect(await keysUnder(`${path}2`)).toHaveLength(1);
+          const left = await keysUnder(path);
+          expect(left).toEqual([`${path}/0001/0000/${hex(1)}-${hex(1)}.ltx`, `${path}/00001`, `${path}/lock.json`].sort());
+          for (const key of left) await raw.send(new DeleteObjectCommand({ Bucket: server.bucket, Key: key }));
           await client.deleteLTXFiles([]);
         }),
       120_000,

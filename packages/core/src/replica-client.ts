@@ -117,7 +117,10 @@ export interface ReplicaClient {
   writeLTXFile(ref: LTXFileRef, data: AsyncIterable<Uint8Array>, options?: WriteOptions): Promise<LTXFileInfo>;
   /** Deletes files; one that is already gone counts as deleted. Failures are collected in an `AggregateError`, one per file. */
   deleteLTXFiles(refs: readonly LTXFileRef[], options?: CallOptions): Promise<void>;
-  /** Deletes everything below this destination, and nothing else. */
+  /**
+   * Deletes everything in the levels of this replica, LTX files or not, and nothing else: what lies beside the levels stays, and so does another
+   * destination whose path begins with this one's. Failures as of {@link deleteLTXFiles}.
+   */
   deleteAll(options?: CallOptions): Promise<void>;
   /** Releases sockets and handles. Idempotent. A call after it opens them again, or rejects with `LS_NOT_OPEN`. */
   close(): Promise<void>;

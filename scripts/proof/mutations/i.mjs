@@ -55,7 +55,7 @@ export const I = [
     "return key.length > 0 ? parseLTXFilename(",
     "core/src/backend-kit/key-layout.test.ts",
   ),
-  mutation("I21", LAYOUT, "return layout(`${prefix}/`, (level)", "return layout(prefix, (level)", SERVERS),
+  mutation("I21", `${S3}/delete.ts`, "(layout.holds(level, key) ? [key] : [])", "[key]", SERVERS),
   mutation("I23 O5", `${S3}/conflict.ts`, "if (mayBeOurs && (await isSameContent(", "if (false && (await isSameContent(", FAULTS),
   mutation("I24", `${S3}/read.ts`, "size: size === 0 ? undefined : size,", "size,", SERVERS),
   mutation("I25", `${S3}/connection.ts`, "      socketTimeout: settings.idleTimeoutMs,\n", "", FAULTS),

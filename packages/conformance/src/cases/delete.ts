@@ -78,7 +78,7 @@ export const DELETE_CASES: readonly ConformanceCase[] = [
   {
     id: "deleteAll.everything",
     title: "leaves no level behind, and the place can be used again",
-    duty: "deleteAll deletes everything below this destination.",
+    duty: "deleteAll deletes everything in the levels of this replica.",
     run: async (context) => {
       const client = context.client();
       for (const level of [0, 1, 8, 9]) await write(client, range(1n, 3n, level));

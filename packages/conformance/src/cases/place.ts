@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { ConformanceCase } from "../case.js";
-import { ref } from "../ltx-file.js";
+import { range, ref } from "../ltx-file.js";
 import { assertStored, listed, listedNames, write } from "../observe.js";
 
 /** Places whose names begin with, or are the beginning of, the name in the middle. */
@@ -21,7 +21,7 @@ export const PLACE_CASES: readonly ConformanceCase[] = [
   {
     id: "place.deletesOnlyItself",
     title: "deleting never reaches a place whose name begins alike",
-    duty: "deleteAll deletes everything below this destination, and nothing else.",
+    duty: "deleteAll deletes everything in the levels of this replica, and nothing else.",
     run: async (context) => {
       const kept = new Map<string, Uint8Array>();
       for (const name of SIBLINGS) kept.set(name, await write(context.client(name), ref(1n)));
@@ -45,6 +45,21 @@ export const PLACE_CASES: readonly ConformanceCase[] = [
       assert.equal(await listedNames(context.client("app/inner")), "2-2");
       await context.client("app/inner").deleteAll();
       await assertStored(context.client("app"), ref(1n), outer, "the outer place's file");
+    },
+  },
+  {
+    id: "place.nestedStay",
+    title: "deleting a place leaves those inside it, also where they are named like its levels",
+    duty: "deleteAll deletes everything in the levels of this replica: another destination whose path begins with this one's stays.",
+    run: async (context) => {
+      const inner = ["app/inner", "app/0", "app/0001", "app/ltx", "app/ltx/0"];
+      const kept = new Map<string, Uint8Array>();
+      for (const name of inner) kept.set(name, await write(context.client(name), range(1n, 2n)));
+      const client = context.client("app");
+      await write(client, ref(1n));
+      await client.deleteAll();
+      assert.deepEqual(await listed(client), []);
+      for (const [name, bytes] of kept) await assertStored(context.client(name), range(1n, 2n), bytes, `the file of ${name}`);
     },
   },
   {

@@ -1,4 +1,5 @@
 import {
+  ALL_LEVELS,
   type CallOptions,
   decimalLayout,
   type InitOptions,
@@ -12,6 +13,7 @@ import {
   type ReplicaClient,
   type ReplicaClientCapabilities,
   rejectUnknownOptions,
+  throwUndeleted,
   type WriteOptions,
 } from "@ls/core/backend-kit";
 import { decodeLTXHeader, LTX_HEADER_SIZE } from "@ls/ltx";
@@ -119,7 +121,8 @@ export class MemoryReplicaClient implements ReplicaClient {
 
   async deleteAll(options: CallOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
-    await this.#deleteKeys(this.storage.list(this.#layout.root, "", Number.POSITIVE_INFINITY));
+    const keysOf = (level: number): string[] => this.storage.list(this.#layout.levelPrefix(level), "", Number.POSITIVE_INFINITY);
+    await this.#deleteKeys(ALL_LEVELS.flatMap((level) => keysOf(level).filter((key) => this.#layout.holds(level, key))));
   }
 
   async close(): Promise<void> {
@@ -135,7 +138,7 @@ export class MemoryReplicaClient implements ReplicaClient {
         failures.push(error);
       }
     }
-    if (failures.length > 0) throw new AggregateError(failures, `${failures.length} of ${keys.length} objects could not be deleted`);
+    throwUndeleted(failures, keys.length);
   }
 }
 

@@ -92,7 +92,7 @@ export const BEHAVIOUR_DEFECTS: readonly BrokenClient[] = [
   {
     defect: "deleteAll wants to be initialised by hand",
     named: "init.implicit",
-    also: ["deleteAll.everything", "deleteAll.many", "deleteAll.nothing", "place.deletesOnlyItself", "place.nested", "place.unusualNames"],
+    also: ["deleteAll.everything", "deleteAll.many", "deleteAll.nothing", "place.deletesOnlyItself", "place.nested", "place.nestedStay", "place.unusualNames"],
     change: (right) => {
       let ready = false;
       return {
@@ -349,6 +349,7 @@ export const BEHAVIOUR_DEFECTS: readonly BrokenClient[] = [
   {
     defect: "deletes the place around an inner one",
     named: "place.nested",
+    also: ["place.nestedStay"],
     change: ({ storage, path }) => ({
       async deleteAll(options) {
         options?.signal?.throwIfAborted();

@@ -1,4 +1,4 @@
-import { LSError } from "@ls/core/backend-kit";
+import { ALL_LEVELS, LSError } from "@ls/core/backend-kit";
 import type { BrokenClient } from "./broken-client.js";
 
 export const DELETING_DEFECTS: readonly BrokenClient[] = [
@@ -86,13 +86,24 @@ export const DELETING_DEFECTS: readonly BrokenClient[] = [
     change: (right) => ({
       async deleteAll(options) {
         options?.signal?.throwIfAborted();
-        for (const key of right.storage.list(`${right.path}/`, "", 1000)) right.storage.delete(key);
+        for (const level of ALL_LEVELS) for (const key of right.storage.list(`${right.path}/ltx/${level}/0`, "", 1000)) right.storage.delete(key);
+      },
+    }),
+  },
+  {
+    defect: "deletes everything below its path, another replica too",
+    named: "place.nestedStay",
+    change: (right) => ({
+      async deleteAll(options) {
+        options?.signal?.throwIfAborted();
+        for (const key of right.storage.list(`${right.path}/`, "", Number.POSITIVE_INFINITY)) right.storage.delete(key);
       },
     }),
   },
   {
     defect: "deletes everything whose name begins alike: app takes app2 along",
     named: "place.deletesOnlyItself",
+    also: ["place.nestedStay"],
     change: (right) => ({
       async deleteAll(options) {
         options?.signal?.throwIfAborted();

@@ -22,5 +22,6 @@ export { type Part, PartReader, type PartReaderOptions } from "./part-reader.js"
 export { type BodyRange, type OpenedBody, type ResumableBodyOptions, resumableBody } from "./resumable-body.js";
 export { RetryBudget, type RetryLimits, retrying } from "./retry-budget.js";
 export { type StallLimits, StallWatch } from "./stall-watch.js";
+export { throwUndeleted } from "./throw-undeleted.js";
 export { formatTimestamp, parseTimestamp, TIMESTAMP_METADATA_KEY } from "./timestamp-text.js";
 export { unlessAborted } from "./unless-aborted.js";

@@ -31,6 +31,18 @@ test("[I21, N9] what is no file of the level is none", () => {
   }
 });
 
+test.each([
+  ["db1/0000/0000000000000001-0000000000000001.ltx", true],
+  ["db1/0000/notes.txt", true],
+  ["db1/0000/0000/0000000000000001-0000000000000001.ltx", false],
+  ["db1/0001/0000000000000001-0000000000000001.ltx", false],
+  ["db1/00001", false],
+  ["db10/0000/0000000000000001-0000000000000001.ltx", false],
+  ["db1/lock.json", false],
+])("[I21] the level holds %s: %s", (key, holds) => {
+  expect(hexLayout("db1").holds(0, key)).toBe(holds);
+});
+
 test("a listing that starts after the seek key misses none and shows none before", () => {
   const layout = hexLayout("p");
   const key = (minTXID: bigint, maxTXID: bigint): string => layout.key({ level: 0, minTXID, maxTXID });

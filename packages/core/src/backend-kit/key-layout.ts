@@ -14,6 +14,8 @@ export interface KeyLayout {
   key(ref: LTXFileRef): string;
   /** What a listed key of that level names; undefined when it is no LTX file. */
   parse(level: number, key: string): { readonly minTXID: TXID; readonly maxTXID: TXID } | undefined;
+  /** Whether a listed key lies in that level, an LTX file or not: in it, and not in something below it, such as another replica's `app/0001/…`. */
+  holds(level: number, key: string): boolean;
   /** Sorts after every file of the level that starts below `seek`, and before all others: what a listing starts after. */
   seekKey(level: number, seek: TXID): string;
 }
@@ -52,6 +54,10 @@ function layout(root: string, prefixOf: (level: number) => string): KeyLayout {
     parse(level, key) {
       const prefix = levelPrefix(level);
       return key.startsWith(prefix) ? parseLTXFilename(key.slice(prefix.length)) : undefined;
+    },
+    holds(level, key) {
+      const prefix = levelPrefix(level);
+      return key.startsWith(prefix) && !key.includes("/", prefix.length);
     },
     seekKey: (level, seek) => levelPrefix(level) + seek.toString(16).padStart(16, "0"),
   };
