@@ -1,5 +1,5 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { mapParallel, run, runNode } from "../lib/run.mjs";
 import { pnpm, scratchFolder } from "../lib/setup.mjs";
 import { filesBelow, publishedPackages, ROOT, shown } from "../lib/workspace.mjs";
@@ -22,17 +22,16 @@ export function packAll() {
 
 async function pack() {
   const folder = scratchFolder("packed");
-  /** @type {string[]} */
-  const failures = [];
-  /** @type {Tarball[]} */
-  const tarballs = [];
-  for (const one of publishedPackages()) {
-    const result = await pnpm(["--dir", one.folder, "pack", "--json", "--pack-destination", folder]);
-    // npm writes its notices around pnpm's JSON.
-    const filename = /"filename":\s*"([^"]+)"/.exec(result.output)?.[1];
-    if (result.code !== 0 || filename === undefined) failures.push(`${one.path}: pnpm pack failed\n${result.output}`);
-    else tarballs.push({ name: one.name, file: existsSync(filename) ? filename : join(folder, filename) });
-  }
+  const published = publishedPackages();
+  const filters = published.map(({ path }) => `--filter=./${path}`);
+  const { code, output } = await pnpm(["--recursive", ...filters, "pack", "--json", "--pack-destination", folder]);
+  // npm writes its notices around pnpm's JSON.
+  const tarballs = Array.from(output.matchAll(/"name":\s*"([^"]+)",[^{}]*"filename":\s*"([^"]+)"/g), ([, name = "", file = ""]) => ({
+    name,
+    file: resolve(folder, file),
+  }));
+  const missing = published.filter(({ name }) => !tarballs.some((one) => one.name === name));
+  const failures = code === 0 && missing.length === 0 ? [] : [`pnpm pack failed for ${missing.map(({ path }) => path).join(", ")}\n${output}`];
   return { tarballs, failures };
 }
 
