@@ -1,5 +1,3 @@
-import "@ls/backend-file";
-import "@ls/backend-s3";
 import { restore } from "@ls/core/restore";
 import { replicaURL, upstreamRestore } from "@ls/testkit";
 import type { Destination } from "./destination.js";
@@ -18,6 +16,8 @@ export function byUpstream(binary: string, destination?: Destination): RestoreOn
 
 /** Restores by `@ls/core/restore`; the integrity check is the judge's. */
 export const byUs: RestoreOne = async (replicaPath, outputPath, txid) => {
-  const result = await restore(replicaURL(replicaPath), { outputPath, txid, integrityCheck: "none" });
+  const url = replicaURL(replicaPath);
+  await (url.startsWith("s3:") ? import("@ls/backend-s3") : import("@ls/backend-file"));
+  const result = await restore(url, { outputPath, txid, integrityCheck: "none" });
   return result.txid === txid ? undefined : `asked for TXID ${txid}, the result says ${result.txid}`;
 };

@@ -1,5 +1,4 @@
 import { writeFileSync } from "node:fs";
-import { generate } from "selfsigned";
 
 /** A certificate authority made for one test, and a server certificate that it signed. */
 export interface ThrowawayCertificates {
@@ -11,6 +10,8 @@ export interface ThrowawayCertificates {
 
 /** For 127.0.0.1, localhost and the further host names; valid for a day. Two authorities that are trusted at a time need two names. */
 export async function throwawayCertificates(hosts: readonly string[] = [], name = "throw-away authority of a test"): Promise<ThrowawayCertificates> {
+  // Every test that uses anything of this package would wait for it.
+  const { generate } = await import("selfsigned");
   const common = { keyType: "ec", algorithm: "sha256", notAfterDate: new Date(Date.now() + 86_400_000) } as const;
   const authority = await generate([{ name: "commonName", value: name }], {
     ...common,
