@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { FileReplicaClient } from "@ls/backend-file/client";
 import { DB, type LTXFileInfo, Replica, Store, type StoreEvent, type StoreOptions } from "@ls/core";
 import { parseLTXFilename } from "@ls/ltx";
@@ -17,6 +18,9 @@ const FAST: StoreOptions = {
   snapshotRetentionMs: 6000,
   l0RetentionMs: 500,
 };
+
+/** Between two cuts: what takes time is the keeping, and more cuts would only take a core from it. */
+const PAUSE_MS = 20;
 
 /** A database and its destination, kept by one side or the other while somebody writes. The state of every cut is remembered. */
 export class KeptSite implements AsyncDisposable {
@@ -53,6 +57,7 @@ export class KeptSite implements AsyncDisposable {
     while (Date.now() < end) {
       await writer.step(2);
       this.models.set(await db.syncAndWait(), modelOfLive(this.path));
+      await sleep(PAUSE_MS);
     }
     await store.close();
   }

@@ -18,6 +18,8 @@ describe("the application beside the replicator", () => {
     await using probe = await LockProbe.start(path, { timeoutMs: 5_000 });
     await writer.run(200);
     await new Promise((resolve) => setTimeout(resolve, 3_000));
+    // On a busy machine that is not yet enough.
+    await waitFor("fifty probes", 30_000, async () => (await probe.count()) > 50, 100);
     await writer.pause();
     const { longestMs, probes, refused } = await probe.stop();
     expect(refused).toBe(0);

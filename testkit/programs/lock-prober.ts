@@ -31,6 +31,7 @@ serve({
     running = true;
     loop = probe(everyMs);
   },
+  count: () => probes,
   async stop() {
     running = false;
     await loop;

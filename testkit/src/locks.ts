@@ -23,6 +23,11 @@ export class LockProbe implements AsyncDisposable {
     return new LockProbe(child);
   }
 
+  /** How often it has tried. */
+  count(): Promise<number> {
+    return this.#child.command<number>("count");
+  }
+
   async stop(): Promise<LockProbeResult> {
     const result = await this.#child.command<LockProbeResult>("stop");
     await this.#child.kill();
