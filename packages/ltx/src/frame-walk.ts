@@ -29,7 +29,7 @@ export class FrameWalk {
   readonly #batch: MergeBatch;
   readonly #sequence: PageSequence;
   readonly #index: PageIndexBuilder;
-  readonly #queue = new PageQueue();
+  readonly #queue: PageQueue;
   readonly #files: readonly MergeInput[];
   #started = 0;
   /** Whether the first one's next frame still has to be found. */
@@ -39,6 +39,7 @@ export class FrameWalk {
 
   constructor(files: readonly MergeInput[], { batch, sequence, index }: FrameWalkParts) {
     this.#files = files;
+    this.#queue = new PageQueue(files);
     this.#batch = batch;
     this.#sequence = sequence;
     this.#index = index;
