@@ -32,7 +32,7 @@ export const C = [
   mutation("C9", "core/src/compaction/verify.ts", "files.length === 0 ? known : highest(files)", "highest(files)", KEEPER),
   mutation("C10", "core/src/db/snapshot.ts", 'await host.request("snapshotClose", undefined).catch(() => {});', "", "core/test/db-snapshot.test.ts"),
   mutation("C11", "core/src/compaction/agenda.ts", "return memory.jitter * Math.min(MAX_SPREAD_MS, intervalMs / 10);", "return 0;", AGENDA),
-  mutation("C11", "core/src/compaction/limit.ts", "if (this.#free > 0) this.#free--;", "if (true) this.#free--;", "core/src/compaction/limit.test.ts"),
+  mutation("C11", "core/src/concurrency/limit.ts", "if (this.#free > 0) this.#free--;", "if (true) this.#free--;", "core/src/concurrency/limit.test.ts"),
   mutation("C12", "core/src/db/session.ts", "if (missing !== undefined) throw notDurable", "if (false) throw notDurable", DB),
   mutation("C12", "core/src/replica/uploader.ts", "if (txid <= this.#remoteTXID) return true;", "return true;", DB),
   mutation("C13", "core/src/replica/staged-source.ts", "if (read > size || (chunk.length === 0 && read < size)) throw missing", "if (false) throw missing", DB),

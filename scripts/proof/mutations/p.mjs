@@ -2,7 +2,7 @@ import { mutation } from "../mutation.mjs";
 
 export const P = [
   mutation("P2", "core/src/db/engine/engine.ts", "if (copies.length <= 1) return;", "if (copies.length <= 100) return;", "core/test/engine-process.test.ts"),
-  mutation("P4", "core/src/db/engine/slicer.ts", "const SLICE_MS = 4;", "const SLICE_MS = 4000;", "core/test/event-loop.test.ts"),
+  mutation("P4", "core/src/concurrency/slicer.ts", "const SLICE_MS = 4;", "const SLICE_MS = 4000;", "core/test/event-loop.test.ts"),
   mutation("P5", "core/src/brand.ts", "this.#key = Symbol.for(contract);", "this.#key = Symbol(contract);", "core/test/two-copies.test.ts"),
   mutation("P6", "core/src/sqlite/read-mark.ts", '      this.connection.row("PRAGMA user_version");\n', "", "interop/test/soak.test.ts", { built: true }),
   mutation(

@@ -1,10 +1,10 @@
 import { setMaxListeners } from "node:events";
 import type { LTXMergeSource } from "@ls/ltx";
-import { Slicer } from "../db/engine/slicer.js";
+import { Limit } from "../concurrency/limit.js";
+import { Slicer } from "../concurrency/slicer.js";
 import type { LTXFileInfo } from "../replica-client.js";
 import type { FileRange } from "../restore/fetch.js";
 import { uninitialized } from "../uninitialized.js";
-import { Limit } from "./limit.js";
 import { BUFFERS_PER_SOURCE } from "./merge-budget.js";
 
 /**

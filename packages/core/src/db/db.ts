@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import type { TXID } from "@ls/ltx";
 import { unlessAborted } from "../backend-kit/unless-aborted.js";
+import { SharedCall } from "../concurrency/shared-call.js";
 import { LSError } from "../errors.js";
 import { Meter } from "../metrics/meter.js";
 import type { DBMetrics } from "../metrics/metrics.js";
@@ -14,7 +15,6 @@ import { DB_EVENT_LEVELS, type DBEventBody, EventSink } from "./events.js";
 import { DB_BRAND, type Member, type Membership } from "./membership.js";
 import { type DBOptions, type ResolvedDBOptions, resolveDBOptions } from "./options.js";
 import { Session } from "./session.js";
-import { SharedCall } from "./shared-call.js";
 import type { SnapshotResult } from "./snapshot.js";
 import { closedStatus, type DBStatus, type SyncStatus } from "./status.js";
 

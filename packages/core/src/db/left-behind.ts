@@ -1,11 +1,11 @@
 import { isLTXError, type TXID } from "@ls/ltx";
 import { RetryBudget } from "../backend-kit/retry-budget.js";
+import { Slicer } from "../concurrency/slicer.js";
 import { checkSameHistory, lookAt, publish } from "../replica/publish.js";
 import type { CallOptions, ReplicaClient } from "../replica-client.js";
 import { continuation } from "./attach-decision.js";
 import { claimDestination } from "./destination-claims.js";
 import { readLTX } from "./engine/read-ltx.js";
-import { Slicer } from "./engine/slicer.js";
 import type { EventSink } from "./events.js";
 import type { MetaDirectory } from "./meta/meta-directory.js";
 import type { StagedFile } from "./protocol.js";

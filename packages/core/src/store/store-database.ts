@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { LocalCopies } from "../compaction/local-copies.js";
-import { atMost } from "../db/at-most.js";
+import { atMost } from "../concurrency/at-most.js";
 import { GRACE_MS } from "../db/close-engine.js";
 import type { DB } from "../db/db.js";
 import { type DBPhase, EventSink, reportOf } from "../db/events.js";

@@ -1,8 +1,8 @@
 import { setMaxListeners } from "node:events";
 import { unlessAborted } from "../backend-kit/unless-aborted.js";
-import { Limit } from "../compaction/limit.js";
 import type { LevelIssue } from "../compaction/verify.js";
-import { atMost } from "../db/at-most.js";
+import { atMost } from "../concurrency/at-most.js";
+import { Limit } from "../concurrency/limit.js";
 import type { DB } from "../db/db.js";
 import { DestinationClaims } from "../db/destination-claims.js";
 import { EventSink } from "../db/events.js";

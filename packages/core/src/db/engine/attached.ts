@@ -1,4 +1,5 @@
 import type { TXID } from "@ls/ltx";
+import type { Slicer } from "../../concurrency/slicer.js";
 import { LSError } from "../../errors.js";
 import type { BorrowedFile, FileIdentity } from "../../sqlite/borrowed-files.js";
 import type { SQLiteDriver } from "../../sqlite/driver.js";
@@ -15,7 +16,6 @@ import { Doubt } from "./doubt.js";
 import type { LocalState } from "./local-state.js";
 import { ReadMarks } from "./read-marks.js";
 import { isFolded } from "./rest/rest-decision.js";
-import type { Slicer } from "./slicer.js";
 import { SnapshotStream } from "./snapshot-stream.js";
 import { SnapshotView } from "./snapshot-view.js";
 import { cutState } from "./state-cut.js";

@@ -1,9 +1,9 @@
 import { PageHasher, type TXID } from "@ls/ltx";
+import type { Slicer } from "../../concurrency/slicer.js";
 import { frameEnd, frameSize } from "../../wal/frame.js";
 import type { PageMapCut } from "../../wal/page-map.js";
 import type { MetaDirectory } from "../meta/meta-directory.js";
 import type { Capture } from "./capture.js";
-import type { Slicer } from "./slicer.js";
 import type { SnapshotView } from "./snapshot-view.js";
 import { Staging } from "./staging.js";
 

@@ -1,9 +1,9 @@
+import type { Slicer } from "../../concurrency/slicer.js";
 import { frameCount, frameEnd } from "../../wal/frame.js";
 import type { EngineEvent, EngineSettings } from "../protocol.js";
 import type { Attached } from "./attached.js";
 import type { CommittedEnd } from "./committed-end.js";
 import { nextCut, nextLook, type PaceFacts, QUIET_MS } from "./pace.js";
-import type { Slicer } from "./slicer.js";
 
 /** A reader that blocks checkpoints for this long is worth an event. */
 const READER_EVENT_MS = 1000;

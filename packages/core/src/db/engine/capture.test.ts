@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { MemoryWAL } from "../../../test/memory-wal.js";
+import { Slicer } from "../../concurrency/slicer.js";
 import { frameSize } from "../../wal/frame.js";
 import { type ReadAt, startOf } from "../../wal/reader.js";
 import { Capture } from "./capture.js";
 import { Doubt } from "./doubt.js";
 import { scanWAL } from "./scan-wal.js";
-import { Slicer } from "./slicer.js";
 
 const PAGE_SIZE = 4096;
 const STEP_BYTES = 2 * 1024 * 1024;

@@ -1,10 +1,10 @@
+import type { Slicer } from "../../concurrency/slicer.js";
 import { isNextGeneration } from "../../wal/header.js";
 import { PageMap, type PageMapCut } from "../../wal/page-map.js";
 import { type ReadAt, startOf, type WALPosition, WALReader } from "../../wal/reader.js";
 import type { CommittedEnd } from "./committed-end.js";
 import { Doubt } from "./doubt.js";
 import { scanStep } from "./scan-wal.js";
-import type { Slicer } from "./slicer.js";
 
 /** Page bytes held between two cuts; one cut takes no more, except for a single transaction that is larger. */
 const CAPTURE_BYTES = 64 * 1024 * 1024;

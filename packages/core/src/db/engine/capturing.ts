@@ -1,3 +1,4 @@
+import type { Slicer } from "../../concurrency/slicer.js";
 import { isLSError, LSError } from "../../errors.js";
 import { isBusy, type SQLiteDriver } from "../../sqlite/driver.js";
 import type { VersionGate } from "../../sqlite/version-gate.js";
@@ -9,7 +10,6 @@ import { byState, type Established, establish } from "./establish.js";
 import type { Hindrance } from "./hindrance.js";
 import type { LocalState } from "./local-state.js";
 import { isDamage, reasonFor, whyNotReady } from "./readiness.js";
-import type { Slicer } from "./slicer.js";
 
 /** Attempts to attach while files are being exchanged under us. */
 const ATTACH_ATTEMPTS = 3;

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import type { TXID } from "@ls/ltx";
+import { Slicer } from "../../concurrency/slicer.js";
 import { LSError } from "../../errors.js";
 import type { SQLiteDriver } from "../../sqlite/driver.js";
 import { secondSQLite } from "../../sqlite/resolve.js";
@@ -15,7 +16,6 @@ import { OperationQueue } from "./operation-queue.js";
 import { LOOK_MS } from "./pace.js";
 import { unlessBusy, withCode } from "./request-errors.js";
 import { Rest } from "./rest/rest.js";
-import { Slicer } from "./slicer.js";
 import { Turns } from "./turns.js";
 import { DatabaseWatch } from "./watch.js";
 

@@ -1,11 +1,11 @@
 import { statSync } from "node:fs";
+import type { Slicer } from "../../concurrency/slicer.js";
 import { LSError } from "../../errors.js";
 import { walPathOf } from "../../sqlite/borrowed-files.js";
 import { WAL_HEADER_SIZE } from "../../wal/header.js";
 import type { AttachRequest, ContinuedBy, PageHashes } from "../protocol.js";
 import { Attached, type AttachedContext, type StateOutcome } from "./attached.js";
 import { planContinuity } from "./continuity.js";
-import type { Slicer } from "./slicer.js";
 import { hashesOf, proveByWAL } from "./wal-proof.js";
 
 export interface Established {

@@ -1,3 +1,4 @@
+import type { Slicer } from "../../concurrency/slicer.js";
 import { LSError } from "../../errors.js";
 import type { SQLiteDriver } from "../../sqlite/driver.js";
 import { DatabaseLock, type RestingLock } from "../meta/lock.js";
@@ -5,7 +6,6 @@ import { MetaDirectory } from "../meta/meta-directory.js";
 import type { EngineSettings } from "../protocol.js";
 import { LocalState } from "./local-state.js";
 import { ownerOf } from "./readiness.js";
-import type { Slicer } from "./slicer.js";
 
 /** The meta directory while it is ours: its lock, and what is known from it. */
 export class LocalHold {

@@ -1,5 +1,6 @@
 import { rmSync, utimesSync } from "node:fs";
 import { isLTXError, type LTXHeader, type TXID } from "@ls/ltx";
+import type { Slicer } from "../../concurrency/slicer.js";
 import { isLSError, LSError } from "../../errors.js";
 import { type FileIdentity, sameFile } from "../../sqlite/borrowed-files.js";
 import { frameSize } from "../../wal/frame.js";
@@ -12,7 +13,6 @@ import { loadPageTable, type PageTableStamp, savePageTable } from "../meta/page-
 import type { EngineSettings, LocalPosition, PageHashes, StagedFile } from "../protocol.js";
 import { CopyTerm } from "./copy-term.js";
 import { type LTXFileFacts, readLTX, rollForward } from "./read-ltx.js";
-import type { Slicer } from "./slicer.js";
 import { StagedFiles } from "./staged-files.js";
 
 /** A table that can be made again by reading no more than this need not be on the disk: files, and their bytes. */

@@ -1,8 +1,8 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { hashPages, LTXDecoder, type LTXHeader, type LTXPageBatch } from "@ls/ltx";
+import type { Slicer } from "../../concurrency/slicer.js";
 import { attempt } from "../meta/atomic-file.js";
 import type { PageTable } from "../meta/page-table.js";
-import type { Slicer } from "./slicer.js";
 
 const CHUNK_BYTES = 256 * 1024;
 

@@ -1,6 +1,6 @@
+import type { Slicer } from "../../concurrency/slicer.js";
 import { isLSError, LSError } from "../../errors.js";
 import { isBusy } from "../../sqlite/driver.js";
-import type { Slicer } from "./slicer.js";
 
 /** Longest wait of a request for a lock that is held for a moment only. */
 const BUSY_MS = 5000;

@@ -1,7 +1,7 @@
+import type { Slicer } from "../../concurrency/slicer.js";
 import { frameSize } from "../../wal/frame.js";
 import { type FrameSink, type ReadAt, type ScanResult, type WALPosition, WALReader } from "../../wal/reader.js";
 import { Doubt } from "./doubt.js";
-import type { Slicer } from "./slicer.js";
 
 /** WAL read between two looks at the clock. Measured: 1 to 2 ms, copies into fresh memory included. */
 const STEP_BYTES = 2 * 1024 * 1024;

@@ -1,9 +1,9 @@
 import { LTXEncoder, lockPage, type TXID } from "@ls/ltx";
 import { concatBytes } from "../../concat-bytes.js";
+import type { Slicer } from "../../concurrency/slicer.js";
 import type { ReadMark } from "../../sqlite/read-mark.js";
 import { WAL_HEADER_SIZE } from "../../wal/header.js";
 import { everyPage } from "./page-run.js";
-import type { Slicer } from "./slicer.js";
 import type { SnapshotView } from "./snapshot-view.js";
 
 /** File bytes that one call gives at least, unless the file ends: worth a message between threads. It gives one batch more at most. */

@@ -1,3 +1,4 @@
+import type { Slicer } from "../../concurrency/slicer.js";
 import type { BorrowedFile } from "../../sqlite/borrowed-files.js";
 import type { ReadMark } from "../../sqlite/read-mark.js";
 import { FRAME_CHECKSUM1, FRAME_CHECKSUM2, FRAME_COMMIT, FRAME_SALT1, FRAME_SALT2, frameEnd, WAL_FRAME_HEADER_SIZE } from "../../wal/frame.js";
@@ -7,7 +8,6 @@ import { type ReadAt, startOf, type WALPosition } from "../../wal/reader.js";
 import type { CommittedEnd } from "./committed-end.js";
 import { Doubt } from "./doubt.js";
 import { scanWAL } from "./scan-wal.js";
-import type { Slicer } from "./slicer.js";
 
 interface ViewParts {
   readonly database: BorrowedFile;

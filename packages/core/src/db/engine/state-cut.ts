@@ -1,9 +1,9 @@
 import { lockPage, PageHasher, type TXID } from "@ls/ltx";
+import type { Slicer } from "../../concurrency/slicer.js";
 import { WAL_HEADER_SIZE } from "../../wal/header.js";
 import type { MetaDirectory } from "../meta/meta-directory.js";
 import { PageTable } from "../meta/page-table.js";
 import { everyPage } from "./page-run.js";
-import type { Slicer } from "./slicer.js";
 import type { SnapshotView } from "./snapshot-view.js";
 import { Staging } from "./staging.js";
 

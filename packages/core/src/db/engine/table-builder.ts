@@ -1,8 +1,8 @@
 import { lockPage, PageHasher } from "@ls/ltx";
+import type { Slicer } from "../../concurrency/slicer.js";
 import type { ReadMark } from "../../sqlite/read-mark.js";
 import type { PageTable } from "../meta/page-table.js";
 import type { Capture } from "./capture.js";
-import type { Slicer } from "./slicer.js";
 import type { SnapshotView } from "./snapshot-view.js";
 
 /**

@@ -1,10 +1,10 @@
 import { setTimeout } from "node:timers/promises";
+import type { Slicer } from "../../concurrency/slicer.js";
 import { isBusy } from "../../sqlite/driver.js";
 import type { EngineEvent } from "../protocol.js";
 import type { CommittedEnd } from "./committed-end.js";
 import type { CheckpointResult, Connections } from "./connections.js";
 import type { ReadMarks } from "./read-marks.js";
-import type { Slicer } from "./slicer.js";
 
 /** PASSIVE checkpoints at one look. Measured: with a single one the WAL grows without end at 1,000 commits/s already. */
 const ROUNDS = 8;

@@ -1,5 +1,5 @@
+import { Slicer } from "../../concurrency/slicer.js";
 import type { OperationQueue } from "./operation-queue.js";
-import { Slicer } from "./slicer.js";
 
 export interface TurnWork {
   /** When the next turn is due, as `performance.now()`; `undefined` = none is. */

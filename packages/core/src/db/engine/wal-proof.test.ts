@@ -1,7 +1,7 @@
 import { hashPages } from "@ls/ltx";
 import { describe, expect, it } from "vitest";
 import { MemoryWAL } from "../../../test/memory-wal.js";
-import { Slicer } from "./slicer.js";
+import { Slicer } from "../../concurrency/slicer.js";
 import { proveByWAL } from "./wal-proof.js";
 
 const PAGE_SIZE = 512;

@@ -1,11 +1,11 @@
 import { hashPages } from "@ls/ltx";
+import type { Slicer } from "../../concurrency/slicer.js";
 import { PageIndex } from "../../wal/page-index.js";
 import { type FrameSink, type ReadAt, type RecordedPosition, startOf, type WALPosition } from "../../wal/reader.js";
 import type { PageTable } from "../meta/page-table.js";
 import type { CommittedEnd } from "./committed-end.js";
 import { Doubt } from "./doubt.js";
 import { scanWAL } from "./scan-wal.js";
-import type { Slicer } from "./slicer.js";
 
 /** Newest hashes that are known for pages; two words each. */
 export type KnownHash = (pgno: number) => readonly [low: number, high: number] | undefined;

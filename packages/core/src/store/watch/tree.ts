@@ -1,7 +1,7 @@
 import type { Dirent } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join, relative } from "node:path";
-import { Limit } from "../../compaction/limit.js";
+import { Limit } from "../../concurrency/limit.js";
 import { isCompanion, isMetaDirectory } from "./names.js";
 
 /** Directories that are listed at a time. */

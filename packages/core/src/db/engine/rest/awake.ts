@@ -1,5 +1,5 @@
+import type { Slicer } from "../../../concurrency/slicer.js";
 import { descriptorLimit } from "../../../sqlite/descriptors.js";
-import type { Slicer } from "../slicer.js";
 import { Room, type RoomSizes } from "./room.js";
 
 /** What a database that is awake has open. */

@@ -1,3 +1,4 @@
+import type { Slicer } from "../../../concurrency/slicer.js";
 import { isLSError } from "../../../errors.js";
 import { walPathOf } from "../../../sqlite/borrowed-files.js";
 import type { EngineEvent, EngineSettings } from "../../protocol.js";
@@ -5,7 +6,6 @@ import type { CaptureLoop } from "../capture-loop.js";
 import type { Capturing } from "../capturing.js";
 import type { Hindrance } from "../hindrance.js";
 import type { LocalHold } from "../local-hold.js";
-import type { Slicer } from "../slicer.js";
 import type { DatabaseWatch } from "../watch.js";
 import { IdleTime } from "./awake.js";
 import { type FilesStamp, isFine, sameFiles, sameState, stampFiles } from "./files-stamp.js";
