@@ -38,6 +38,23 @@ describe("attach and detach", () => {
     expect({ visible: visible(path), content: contentHash(path), bytes: await fileHash(path), mode: statSync(path).mode }).toEqual(before);
   });
 
+  it.each(["worker", "inline"] as const)("[A36] and a checkpoint in between leave schema and content as they were (%s)", async (host) => {
+    using dir = tempDir("g");
+    const path = dir.file("a.db");
+    // It stays open: without anybody's WAL there is nothing to checkpoint, and no connection is opened for it.
+    await using writer = await Writer.start({ path, seed: 6, workload: "mixed", checkpoints: false });
+    await writer.step(40);
+    const before = { visible: visible(path), content: contentHash(path) };
+    await using replicator = new Replicator({ path, replicaPath: dir.file("replica"), db: { host } });
+    await replicator.open();
+    await replicator.syncAndWait();
+    const bytes = await fileHash(path);
+    await replicator.checkpoint();
+    expect(await fileHash(path)).not.toBe(bytes);
+    await replicator.close();
+    expect({ visible: visible(path), content: contentHash(path) }).toEqual(before);
+  });
+
   it("do not write while nothing is written: no new TXID, no new file", async () => {
     using dir = tempDir("g");
     const path = dir.file("a.db");

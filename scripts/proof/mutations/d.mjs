@@ -7,7 +7,7 @@ const AGENDA = "core/src/compaction/agenda.test.ts";
 
 export const D = [
   mutation("D1", "ltx/src/merge.ts", "timestampMs: timestampMs ?? last.timestampMs,", "timestampMs: timestampMs ?? Date.now(),", MERGE),
-  mutation("D2", "core/src/compaction/merge-source.ts", "readLocal !== undefined && (await readLocal(range, own))", "false", MERGE),
+  mutation("D2", "core/src/compaction/merge-source.ts", "this.readLocal = readLocal;", "this.readLocal = undefined;", MERGE),
   mutation(
     "D3",
     "core/src/replica/staged-source.ts",
@@ -15,7 +15,7 @@ export const D = [
     "if (chunk.length < wanted && read === size) return;\n    }\n  } finally {",
     "core/test/failing-uploads.test.ts",
   ),
-  mutation("D3", "ltx/src/merge.ts", "await Promise.allSettled(files.map((file) => file.close()));", "", "ltx/src/merge.test.ts"),
+  mutation("D3", "ltx/src/merge.ts", "await Promise.all(files.filter((file) => file.isOpen).map((file) => file.close()));", "", "ltx/src/merge.test.ts"),
   mutation("D4", "core/src/restore/fetch.ts", "offset: offset + received, size: size - received", "offset, size", MERGE),
   mutation("D5", "core/src/compaction/keeping-memory.ts", "    this.#damaged.set(key, reason);\n", "", KEEPER),
   mutation("D6", "core/src/store/keeper.ts", "    this.#allowed?.abort();\n", "", KEEPER),
@@ -31,8 +31,8 @@ export const D = [
   mutation(
     "D9",
     "ltx/src/merge.ts",
-    "await Promise.all(files.map((file) => file.open()));",
-    "await Promise.all(files.map((file) => file.open())).catch(() => {});\n    if (files.some((file) => file.header === undefined)) return undefined as never;",
+    "    await openAll(files);\n",
+    "    if (await openAll(files).then(() => false, () => true)) return undefined as never;\n",
     "ltx/src/merge.test.ts",
   ),
   mutation("D10", "ltx/src/decoder.ts", "if (status === DECODE_LEGACY && count === 0) {", "if (false) {", "ltx/test/golden.test.ts"),
