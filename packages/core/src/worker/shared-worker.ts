@@ -9,7 +9,7 @@ import type { FromWorker, Op, Requests, ToWorker } from "./messages.js";
 const DEFAULT_ENTRY = new URL("./worker.js", import.meta.url);
 
 /** Left to itself V8 takes 48 MB for short-lived objects, and keeps them; the engine's large data is outside of that heap. */
-const YOUNG_GENERATION_MB = 8;
+const YOUNG_GENERATION_MB = 4;
 
 /** The entry to start, `undefined` where there is none (an application bundled into one file). */
 export function findWorkerEntry(workerURL: URL | undefined): URL | undefined {
