@@ -1,10 +1,11 @@
-import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FaultStore } from "../../../testkit/src/fault-store.js";
 import { MemoryClient } from "../../../testkit/src/memory-client.js";
+import { Program, type ProgramEnd } from "../../../testkit/src/program.js";
+import { FileReplicaClient } from "../../backend-file/src/client.js";
 import { DB } from "../src/db/db.js";
 import type { DBOptions } from "../src/db/options.js";
 import { isLSError, LSError } from "../src/errors.js";
@@ -201,17 +202,9 @@ test("[H4] opened, written and closed at once: the row is durable", async () => 
 });
 
 test("[H6, L10] closing twice, at the same time, and after a failed open; nothing stays behind that keeps a process alive", async () => {
-  const script = `
-    import { createRequire } from "node:module";
-    import { DB, Replica, Store } from ${JSON.stringify(new URL("../dist/index.js", import.meta.url).href)};
-    import { FileReplicaClient } from ${JSON.stringify(new URL("../../backend-file/dist/client.js", import.meta.url).href)};
-    import { writeFileSync } from "node:fs";
-    const Database = createRequire(${JSON.stringify(import.meta.url)})("better-sqlite3");
-    const [, , folder] = process.argv;
-    const app = new Database(folder + "/a.db");
-    app.exec("PRAGMA journal_mode = WAL; CREATE TABLE t (v); INSERT INTO t VALUES (1)");
-    writeFileSync(folder + "/junk.db", "no database ".repeat(1000));
+  const { code, output } = await run(`
     const dbOf = (name) => new DB(folder + "/" + name, { replica: new Replica(new FileReplicaClient({ path: folder + "/replica-" + name })), driver: Database });
+    writeFileSync(folder + "/junk.db", "no database ".repeat(1000));
     const failed = new Store([dbOf("junk.db")]);
     await failed.open().then(() => process.exit(3), () => {});
     await failed.close();
@@ -221,24 +214,46 @@ test("[H6, L10] closing twice, at the same time, and after a failed open; nothin
     await Promise.all([store.close(), store.close()]);
     await store.close();
     console.log("closed");
-  `;
-  const program = join(directory.path, "program.mjs");
-  writeFileSync(program, script);
-  const child = spawn(process.execPath, [program, directory.path], { stdio: ["ignore", "pipe", "pipe"] });
-  let output = "";
-  child.stdout.on("data", (chunk: Uint8Array) => {
-    output += String(chunk);
-  });
-  child.stderr.on("data", (chunk: Uint8Array) => {
-    output += String(chunk);
-  });
-  const code = await new Promise((resolve) => {
-    const tooLate = setTimeout(() => child.kill("SIGKILL"), 20_000);
-    child.once("exit", (exitCode) => {
-      clearTimeout(tooLate);
-      resolve(exitCode);
-    });
-  });
+  `);
   expect(output).toBe("closed\n");
   expect(code).toBe(0);
 });
+
+test("[L10] what waits to upload the last rows keeps a process alive that has nothing else to do", async () => {
+  const { code, output } = await run(`
+    let failures = 0;
+    class Away extends FileReplicaClient {
+      async writeLTXFile(ref, data, options) {
+        if (failures-- > 0) throw new LSError("LS_STORAGE_UNAVAILABLE", "503", { retryable: true });
+        return super.writeLTXFile(ref, data, options);
+      }
+    }
+    const db = new DB(folder + "/a.db", { replica: new Replica(new Away({ path: folder + "/replica" })), driver: Database, host: "inline" });
+    await db.open();
+    await db.syncAndWait();
+    failures = 2;
+    app.exec("INSERT INTO t VALUES ('last')");
+    void db.close().then(() => console.log("closed"));
+  `);
+  expect(output).toBe("closed\n");
+  expect(code).toBe(0);
+  expect(await rowsOf(new FileReplicaClient({ path: join(directory.path, "replica") }))).toEqual([1, "last"]);
+});
+
+/** Runs a program to its end: it has the built packages, and in `folder` the database `a.db` with one row, open as `app`. */
+async function run(body: string): Promise<ProgramEnd> {
+  const script = `
+    import { createRequire } from "node:module";
+    import { DB, LSError, Replica, Store } from ${JSON.stringify(new URL("../dist/index.js", import.meta.url).href)};
+    import { FileReplicaClient } from ${JSON.stringify(new URL("../../backend-file/dist/client.js", import.meta.url).href)};
+    import { writeFileSync } from "node:fs";
+    const Database = createRequire(${JSON.stringify(import.meta.url)})("better-sqlite3");
+    const [, , folder] = process.argv;
+    const app = new Database(folder + "/a.db");
+    app.exec("PRAGMA journal_mode = WAL; CREATE TABLE t (v); INSERT INTO t VALUES (1)");
+    ${body}
+  `;
+  const program = join(directory.path, "program.mjs");
+  writeFileSync(program, script);
+  return await Program.run(program, { cwd: directory.path, args: [directory.path] });
+}

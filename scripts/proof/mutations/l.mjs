@@ -25,6 +25,14 @@ export const L = [
     "core/src/db/engine/hindrance.test.ts",
   ),
   mutation("L9", "core/src/store/store.ts", "    this.#databases.delete(db.path);\n    this.#releases", "    this.#releases", "core/test/metrics.test.ts"),
+  mutation(
+    "L10",
+    "core/src/db/db.ts",
+    "    const timer = setTimeout(() => deadline.abort(",
+    "    const { setTimeout: later } = globalThis;\n    globalThis.setTimeout = ((...args: Parameters<typeof later>) => later(...args).unref()) as typeof later;\n    const timer = setTimeout(() => deadline.abort(",
+    "core/test/store-shutdown.test.ts",
+    { built: true },
+  ),
   mutation("L10", "core/src/store/store.ts", "      clearTimeout(timer);\n", "", "core/test/store-shutdown.test.ts", { built: true }),
   mutation("L12", "core/src/store/scheduler.ts", "    this.#cancel?.();\n    this.#cancel = undefined;\n", "", "core/src/store/scheduler.test.ts"),
 ];
