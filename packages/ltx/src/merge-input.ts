@@ -1,4 +1,4 @@
-import { type CRCRegister, crcUpdate, crcUpdateBytes } from "./crc64.js";
+import { type CRCRegister, crcUpdate } from "./crc64.js";
 import { DatabaseChecksum } from "./database-checksum.js";
 import { LTXError } from "./error.js";
 import { FRAME_HEADER_SIZE, LTX_HEADER_SIZE, maxBlockSize, PAGE_FLAG_SIZE, PAGE_HEADER_SIZE } from "./format.js";
@@ -88,9 +88,8 @@ export class MergeInput {
       const filling = this.fill();
       if (filling !== undefined) return filling.then(() => this.open());
     }
-    const bytes = this.bytes.subarray(0, LTX_HEADER_SIZE);
-    const header = decodeLTXHeader(bytes);
-    crcUpdateBytes(this.register, bytes);
+    const header = decodeLTXHeader(this.bytes);
+    crcUpdate(this.register, this.view, 0, LTX_HEADER_SIZE);
     this.at = LTX_HEADER_SIZE;
     this.#header = header;
     this.#frameLimit = legacyFrameLimit(header.pageSize);

@@ -1,4 +1,4 @@
-import { type CRCRegister, crcUpdate, crcUpdateBytes, crcValue } from "./crc64.js";
+import { type CRCRegister, crcUpdate, crcValue } from "./crc64.js";
 import { LTXError } from "./error.js";
 import { CHECKSUM_FLAG, INDEX_SIZE_FIELD, LTX_TRAILER_SIZE } from "./format.js";
 import { type LTXHeader, tracksChecksums } from "./header.js";
@@ -43,9 +43,9 @@ export class FileTail {
     const indexSize = this.#expected.size;
     if (this.#taken < indexSize) {
       at = Math.min(chunk.length, indexSize - this.#taken);
-      const piece = chunk.subarray(0, at);
-      crcUpdateBytes(this.#indexRegister, piece);
-      crcUpdateBytes(this.#fileRegister, piece);
+      const view = new DataView(chunk.buffer, chunk.byteOffset, at);
+      crcUpdate(this.#indexRegister, view, 0, at);
+      crcUpdate(this.#fileRegister, view, 0, at);
       this.#taken += at;
     }
     if (at === chunk.length) return;
