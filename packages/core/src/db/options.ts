@@ -47,7 +47,7 @@ export interface DBOptions {
   readonly maxLocalCopyBytes?: number | undefined;
   /**
    * How long a database of at most 64 MiB has to be idle, with everything at the destination, before it is let go of: it then holds no
-   * descriptor, lock or timer until something happens to its files. When more than 16 databases are awake in a process this comes earlier: 0, or 10 ms to one week. Default 60,000; 0 = never.
+   * descriptor, lock or timer until something happens to its files. When more than 16 databases are awake in a process, or the last rest was longer than that, this comes earlier: 0, or 10 ms to one week. Default 60,000; 0 = never.
    */
   readonly restAfterMs?: number | undefined;
   /**

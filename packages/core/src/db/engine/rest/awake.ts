@@ -8,6 +8,8 @@ const DESCRIPTORS = 11;
 const USUAL_ROOM = 20;
 /** How long one has to be idle before it makes room for others, ms; longer for one that was woken soon. */
 const PRESSED_IDLE_MS = 50;
+/** How long one that is written to seldom has to be idle, ms: it is as good as sure to rest again, and costs a poll a second until then. */
+const SELDOM_IDLE_MS = 1000;
 /** A rest that was shorter than so many idle times cost more than it saved: waking and letting go take some milliseconds. */
 const WORTHWHILE = 30;
 
@@ -28,11 +30,13 @@ function roomSizes(descriptors: number): RoomSizes {
 /** How long a database has to be idle before it rests. */
 export class IdleTime {
   readonly #restAfterMs: number;
+  #calmMs: number;
   #pressedMs: number;
 
   /** @param restAfterMs when nothing presses; 0 = it never rests. */
   constructor(restAfterMs: number) {
     this.#restAfterMs = restAfterMs;
+    this.#calmMs = restAfterMs;
     this.#pressedMs = Math.min(PRESSED_IDLE_MS, restAfterMs);
   }
 
@@ -53,11 +57,12 @@ export class IdleTime {
   }
 
   get ms(): number {
-    return roomOfThread().crowded ? this.#pressedMs : this.#restAfterMs;
+    return roomOfThread().crowded ? this.#pressedMs : this.#calmMs;
   }
 
   /** A rest has ended, after so many ms. */
   rested(ms: number): void {
+    this.#calmMs = ms > this.#restAfterMs ? Math.min(SELDOM_IDLE_MS, this.#restAfterMs) : this.#restAfterMs;
     this.#pressedMs =
       ms < WORTHWHILE * this.#pressedMs
         ? Math.min(this.#pressedMs * 4, this.#restAfterMs)
