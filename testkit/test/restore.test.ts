@@ -6,6 +6,7 @@ import { encodeLTX, formatTXID, isLTXError } from "@ls/ltx";
 import Database from "better-sqlite3";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { FaultStore } from "../src/fault-store.js";
+import { withGuessedRandom } from "../src/guessed-random.js";
 import { LTXHistory } from "../src/ltx-history.js";
 import { MemoryClient } from "../src/memory-client.js";
 import { MemorySink } from "../src/memory-sink.js";
@@ -455,6 +456,18 @@ describe("to a file", () => {
     expect(readdirSync(dir.file("a", "b"))).toEqual(["out.db"]);
     expect(statSync(dir.file("a", "b", "out.db")).mode & 0o777).toBe(0o600);
     expect(statSync(dir.file("a", "b")).mode & 0o777).toBe(0o700);
+  });
+
+  test("[N12] a temporary name that somebody has guessed and linked to another file is refused, and that file stays", async () => {
+    using dir = tempDir("restore");
+    const { client } = await history(10);
+    const guessed = Buffer.alloc(8, 0xab);
+    writeFileSync(dir.file("victim"), "precious");
+    symlinkSync(dir.file("victim"), dir.file(`out.db.${guessed.toString("hex")}.tmp`));
+    const error = await withGuessedRandom(guessed, () => failure(restore(client, { outputPath: dir.file("out.db") })));
+    expect(isLSError(error, "LS_STORAGE_UNAVAILABLE")).toBe(true);
+    expect(readFileSync(dir.file("victim"), "utf8")).toBe("precious");
+    expect(existsSync(dir.file("out.db"))).toBe(false);
   });
 
   test("[F19] the file is the source's, byte for byte: it opens in WAL mode again, and no restore changes it", async () => {

@@ -15,7 +15,6 @@ import {
   writeFileSync,
 } from "node:fs";
 import fsPromises from "node:fs/promises";
-import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { isLSError, type LTXFileInfo, type LTXFileRef } from "@ls/core/backend-kit";
@@ -23,6 +22,7 @@ import { encodeLTX } from "@ls/ltx";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { CallCounter } from "../../../testkit/src/call-counter.js";
+import { withGuessedRandom } from "../../../testkit/src/guessed-random.js";
 import { FileReplicaClient } from "./client.js";
 import { tempPathFor } from "./layout.js";
 
@@ -198,16 +198,8 @@ describe("writing", () => {
     writeFileSync(victim, "precious");
     mkdirSync(dirname(pathOf(1n)), { recursive: true });
     symlinkSync(victim, `${pathOf(1n)}.${guessed.toString("hex")}.tmp`);
-    const { randomBytes } = crypto;
-    // `as`: only this form of its overloads is called.
-    crypto.randomBytes = (() => guessed) as unknown as typeof randomBytes;
-    syncBuiltinESMExports();
-    try {
-      expect(isLSError(await failure(client.writeLTXFile(ref(1n), ltx(1n))))).toBe(true);
-    } finally {
-      crypto.randomBytes = randomBytes;
-      syncBuiltinESMExports();
-    }
+    const error = await withGuessedRandom(guessed, () => failure(client.writeLTXFile(ref(1n), ltx(1n))));
+    expect(isLSError(error)).toBe(true);
     expect(readFileSync(victim, "utf8")).toBe("precious");
     expect(existsSync(pathOf(1n))).toBe(false);
   });
