@@ -10,7 +10,8 @@ import { checkBuild, checkChangesets, checkKernel, checkLint, checkUnused } from
 import { checkTypes } from "./types.mjs";
 
 /**
- * Every check that is not a test of a package, in the order in which `npm test` begins them, as many at a time as there are cores.
+ * Every check that is not a test of a package, in the order in which `npm test` begins them, as many at a time as there are cores: of those
+ * that need the build, the longest first.
  * @type {readonly import("./gate.mjs").Gate[]}
  */
 export const GATES = [
@@ -18,14 +19,14 @@ export const GATES = [
   { name: "types", run: checkTypes },
   { name: "lint", run: checkLint },
   { name: "imports", run: checkImports },
-  { name: "unused", run: checkUnused, needsBuild: true },
   { name: "scope", run: checkScope },
   { name: "links", run: checkLinks },
   { name: "excerpts", run: checkExcerpts },
   { name: "options", run: checkOptions },
   { name: "proof", run: checkProof },
+  { name: "consumer", run: checkConsumer, needsBuild: true },
+  { name: "unused", run: checkUnused, needsBuild: true },
   { name: "kernel", run: checkKernel },
   { name: "changesets", run: checkChangesets },
   { name: "tarballs", run: checkTarballs, needsBuild: true },
-  { name: "consumer", run: checkConsumer, needsBuild: true },
 ];
