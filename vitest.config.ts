@@ -1,15 +1,14 @@
 import { readFileSync } from "node:fs";
-import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
-import { MAX_WORKERS } from "./vitest.shared.js";
+import { sharedConfig } from "./vitest.shared.js";
 
-/** Packages that have files which take long, by how long. */
-const LONG = ["interop", "conformance", "backend-s3", "core"];
+/** Folders that have files which take long, by how long. */
+const LONG = ["/interop/", "/packages/conformance/", "/packages/backend-s3/", "/packages/core/"];
 
 /** Their files begin first, and among those the ones that ask for much time: so short ones are left for the end of a run, and none works alone. */
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = ({ project }: TestSpecification) => [...LONG, ""].findIndex((name) => project.name.endsWith(name));
+    const rank = ({ moduleId }: TestSpecification) => [...LONG, ""].findIndex((folder) => moduleId.includes(folder));
     return (await super.sort(files)).sort((a, b) => rank(a) - rank(b) || longestTimeout(b) - longestTimeout(a));
   }
 }
@@ -20,11 +19,12 @@ function longestTimeout({ moduleId }: TestSpecification): number {
   return Math.max(0, ...Array.from(said, ([, ms = ""]) => Number(ms.replaceAll("_", ""))));
 }
 
-/** All packages in one run, each with its own settings. */
-export default defineConfig({
+/** All packages in one run, so that what they share is transformed once. */
+export default {
+  ...sharedConfig,
   test: {
-    projects: ["packages/*", "testkit", "examples/*", "interop", "bench", "scripts"],
-    maxWorkers: MAX_WORKERS,
+    ...sharedConfig.test,
+    include: ["{packages,examples}/*/{src,test}/**/*.test.ts", "{testkit,interop,bench}/{src,test}/**/*.test.ts", "scripts/test/**/*.test.mjs"],
     sequence: { sequencer: LongFirst },
   },
-});
+};

@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 
 /** Four files at a time, on two cores too: much of their time goes into waiting for other processes, servers and the clock. */
-export const MAX_WORKERS: number = Math.max(4, availableParallelism());
+const MAX_WORKERS = Math.max(4, availableParallelism());
 
 /**
  * What every package's vitest.config.ts starts from: workspace packages are

@@ -21,8 +21,8 @@ export async function runTests(targets, reportFolder, timeoutMs) {
   const report = join(reportFolder, "vitest.json");
   // Where vitest's output is not a terminal, "dot" keeps a long run readable and still prints every failure.
   const reporters = ["--reporter=dot", "--reporter=json", `--outputFile.json=${report}`];
-  const projects = targets.flatMap(({ name }) => ["--project", name]);
-  const { code, timedOut } = await runNode(join(ROOT, "node_modules/vitest/vitest.mjs"), ["run", "--passWithNoTests", ...reporters, ...projects], {
+  const folders = targets.map(({ folder }) => folder + sep);
+  const { code, timedOut } = await runNode(join(ROOT, "node_modules/vitest/vitest.mjs"), ["run", "--passWithNoTests", ...reporters, ...folders], {
     cwd: ROOT,
     inherit: true,
     timeoutMs,
