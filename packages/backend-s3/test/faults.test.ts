@@ -51,6 +51,12 @@ describe.skipIf(binary === undefined)("faults on the way", () => {
   });
   afterEach(() => client.close());
 
+  /** In place of the client with short deadlines, for what is counted: a busy machine misses them, and what is asked again counts too. */
+  const becomePatient = async (): Promise<void> => {
+    await client.close();
+    client = clientOf(server, `faults/${places++}`, { endpoint: proxy.endpoint });
+  };
+
   test("[I7] a small file is exactly one request, a second create-only one too", async () => {
     await client.writeLTXFile(ref(1n), inChunks(await ltx(1n)));
     expect([...proxy.counts]).toEqual([["put", 1]]);
@@ -169,6 +175,7 @@ describe.skipIf(binary === undefined)("faults on the way", () => {
   });
 
   test("a part that breaks off is sent again, and only that one", async () => {
+    await becomePatient();
     const bytes = await ltx(1n, { pages: 4000 });
     proxy.arm({ fault: { kind: "cut-request", afterBytes: 1 * MIB }, on: "part", times: 2 });
     await client.writeLTXFile(ref(1n), inChunks(bytes));
@@ -268,6 +275,7 @@ describe.skipIf(binary === undefined)("faults on the way", () => {
   }, 60_000);
 
   test("[F10] small files behind a latency are read many at a time", async () => {
+    await becomePatient();
     const random = new Random(seedOf(7));
     const history = new LTXHistory(random, { transactions: 300, maxPages: 4 });
     for (const one of history.rawRefs()) await client.writeLTXFile(one, inChunks(await history.raw(one.minTXID)));
