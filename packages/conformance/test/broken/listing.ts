@@ -164,7 +164,7 @@ export const LISTING_DEFECTS: readonly BrokenClient[] = [
   {
     defect: "stops at a name that it does not understand",
     named: "list.foreign",
-    also: ["list.hostileNames"],
+    also: ["list.hostileNames", "place.nestedStay"],
     change: (right) => ({
       async *ltxFiles(level, options) {
         const prefix = `${right.path}/ltx/${level}/`;
