@@ -6,6 +6,7 @@ import { DB, type LTXFileInfo, Replica, Store, type StoreEvent, type StoreOption
 import { parseLTXFilename } from "@ls/ltx";
 import { type DatabaseModel, modelOfLive, tempDir, UpstreamDaemon, type Writer } from "@ls/testkit";
 import Database from "better-sqlite3";
+import { isBeingDeleted } from "./replica-files.js";
 import { cutOf } from "./upstream-writes.js";
 
 const WORKER = new URL("../../packages/core/test/source-worker.mjs", import.meta.url);
@@ -101,18 +102,6 @@ export class KeptSite implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.dir[Symbol.dispose]();
   }
-}
-
-/**
- * Whether a level-0 file belongs to a level-1 file of which others are gone already. Those are past their time: upstream deletes each by its age, and we
- * may be closed in the middle of deleting them all.
- */
-function isBeingDeleted({ level, maxTXID }: LTXFileInfo, files: readonly LTXFileInfo[]): boolean {
-  if (level !== 0) return false;
-  const merged = files.find((file) => file.level === 1 && file.minTXID <= maxTXID && maxTXID < file.maxTXID);
-  if (merged === undefined) return false;
-  const present = files.filter((file) => file.level === 0 && file.minTXID >= merged.minTXID && file.maxTXID <= maxTXID);
-  return BigInt(present.length) < maxTXID - merged.minTXID + 1n;
 }
 
 /** Files that a destination holds in one level. */

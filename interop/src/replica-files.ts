@@ -40,24 +40,43 @@ export function newestTXID(replicaPath: string): bigint {
   return ascending(filesOf(replicaPath)).at(-1)?.maxTXID ?? 0n;
 }
 
-/** Whether retention still promises a TXID: a file ends there, and the oldest snapshot is not above it. */
+/** A file by its place. */
+interface LevelRange {
+  readonly level: number;
+  readonly minTXID: bigint;
+  readonly maxTXID: bigint;
+}
+
+/**
+ * Whether a level-0 file belongs to a level-1 file of which others are gone already. Those are past their time: upstream deletes each by its age, and we
+ * may end in the middle of deleting them all.
+ */
+export function isBeingDeleted({ level, maxTXID }: LevelRange, files: readonly LevelRange[]): boolean {
+  if (level !== 0) return false;
+  const merged = files.find((file) => file.level === 1 && file.minTXID <= maxTXID && maxTXID < file.maxTXID);
+  if (merged === undefined) return false;
+  const present = files.filter((file) => file.level === 0 && file.minTXID >= merged.minTXID && file.maxTXID <= maxTXID);
+  return BigInt(present.length) < maxTXID - merged.minTXID + 1n;
+}
+
+/** Whether retention still promises a TXID: a file ends there that is not just being deleted, and the oldest snapshot is not above it. */
 export function isKeptPoint(replicaPath: string, txid: bigint): boolean {
   const files = filesOf(replicaPath);
   const oldest = ascending(files.filter(({ level }) => level === SNAPSHOT_LEVEL))[0]?.maxTXID ?? 0n;
-  return txid >= oldest && files.some(({ maxTXID }) => maxTXID === txid);
+  return txid >= oldest && files.some((file) => file.maxTXID === txid && !isBeingDeleted(file, files));
 }
 
 function ascending<F extends { readonly maxTXID: bigint }>(files: readonly F[]): F[] {
   return [...files].sort((a, b) => (a.maxTXID < b.maxTXID ? -1 : 1));
 }
 
-function filesOf(replicaPath: string): { readonly level: number; readonly maxTXID: bigint }[] {
+function filesOf(replicaPath: string): LevelRange[] {
   return Array.from({ length: SNAPSHOT_LEVEL + 1 }, (_, level) => level).flatMap((level) => {
     const directory = join(replicaPath, "ltx", String(level));
     if (!existsSync(directory)) return [];
     return readdirSync(directory).flatMap((name) => {
       const range = parseLTXFilename(name);
-      return range === undefined ? [] : [{ level, maxTXID: range.maxTXID }];
+      return range === undefined ? [] : [{ level, ...range }];
     });
   });
 }
