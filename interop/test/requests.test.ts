@@ -131,6 +131,38 @@ describe.skipIf(binary === undefined)("requests to S3", () => {
     await site.expectRestorable();
   });
 
+  it("a Store that is closed and opened again lists the levels once, and goes on where it was", { timeout: 120_000 }, async () => {
+    await using site = new Site(server, proxy, "reopened");
+    {
+      using time = new MovedTime(() => proxy.underWay > 0);
+      const workAMinute = async (): Promise<void> => {
+        for (let second = 0; second < 60; second++) {
+          site.commit();
+          await time.pass(1000);
+        }
+      };
+      const store = await site.keep();
+      await workAMinute();
+      await store.close();
+      const merged = site.count("compacted");
+      expect(merged).toBeGreaterThan(0);
+      proxy.resetCounts();
+      await store.open();
+      await site.db.syncAndWait();
+      const listed = counted(proxy).list;
+      // One for each of the ten levels: none is long.
+      expect(listed).toBe(10);
+      await workAMinute();
+      expect(counted(proxy).list).toBe(listed);
+      expect(site.count("compacted")).toBeGreaterThan(merged);
+      // The snapshot of the first run is still there, and young.
+      expect(site.count("snapshot")).toBe(1);
+      await store.close();
+    }
+    expect(site.trouble).toEqual([]);
+    await site.expectRestorable();
+  });
+
   it("1,000 syncAndWait() with something new: a PUT each; with nothing new: nothing", { timeout: 120_000 }, async () => {
     await using site = new Site(server, proxy, "syncs");
     await site.db.open();
