@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { FileReplicaClient } from "@ls/backend-file/client";
 import { DB, Replica } from "@ls/core";
 import { formatLTXFilename } from "@ls/ltx";
-import { firstDifference, integrityProblem, modelOf, tempDir, upstreamOrSkip, upstreamRestore, Writer } from "@ls/testkit";
+import { firstDifference, integrityProblem, modelOf, tempDir, upstreamOrSkip, upstreamRestore, Writer, waitFor } from "@ls/testkit";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { byUs } from "../src/restores.js";
@@ -35,7 +35,8 @@ describe.skipIf(upstream === undefined)("db.snapshot() beside a writer at full s
     const txids: bigint[] = [];
     for (let i = 0; i < 4; i++) {
       txids.push((await db.snapshot()).txid);
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      const { committed } = await writer.committed();
+      await waitFor("another commit", 20_000, async () => (await writer.committed()).committed > committed);
     }
     await writer.pause();
     txids.push((await db.snapshot()).txid);
