@@ -64,16 +64,16 @@ export class FrameWalk {
     return "end";
   }
 
-  /** Takes the frame that {@link run} halted at as `"single"`. `emit` gets it if it goes to the output, and gives its size there. */
-  single(take: (file: MergeInput, emit: boolean) => number): void {
+  /** Takes the frame that {@link run} halted at as `"single"`. @returns what of it goes to the output, if it does: a view, valid until the batch is used again. */
+  single(): Uint8Array<ArrayBuffer> | undefined {
     const file = this.#queue.first();
-    if (file === undefined) return;
-    const { pgno } = file;
+    if (file === undefined) return undefined;
     const emit = this.#isNewest(file);
-    if (emit) this.#sequence.accept(pgno);
-    const size = take(file, emit);
-    if (emit) this.#index.add(pgno, size);
+    if (emit) this.#sequence.accept(file.pgno);
+    const bytes = this.#batch.single(file, emit);
+    if (emit) this.#index.add(file.pgno, bytes.length);
     this.#step(file);
+    return emit ? bytes : undefined;
   }
 
   /** Inputs whose page block has ended since the last call. Their last frames may still be in the batch. */

@@ -45,14 +45,13 @@ export async function* mergeLTX(
   const scratch = new Uint8Array(inputs.length * PageIndexDigest.BYTES);
   const files = inputs.map((source, i) => new MergeInput(source, i, scratch.subarray(i * PageIndexDigest.BYTES, (i + 1) * PageIndexDigest.BYTES)));
   const handOut = (bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> => (options.reuseChunks === true ? bytes : bytes.slice());
-  let made: MergeBatch | undefined;
+  let batch: MergeBatch | undefined;
   try {
     await openAll(files);
     const header = mergedHeader(files, options.timestampMs);
     setLimits(files);
     const headerBytes = encodeLTXHeader(header);
-    const batch = new MergeBatch(header.pageSize);
-    made = batch;
+    batch = new MergeBatch(header.pageSize);
     batch.checksum(headerBytes);
     yield headerBytes;
     const sequence = new PageSequence(header, "LTX_CORRUPTED");
@@ -64,12 +63,7 @@ export async function* mergeLTX(
         continue;
       }
       if (halt === "single") {
-        let bytes: Uint8Array<ArrayBuffer> | undefined;
-        walk.single((file, emit) => {
-          const taken = batch.single(file, emit);
-          if (emit) bytes = taken;
-          return taken.length;
-        });
+        const bytes = walk.single();
         if (bytes !== undefined) yield handOut(bytes);
         continue;
       }
@@ -89,7 +83,7 @@ export async function* mergeLTX(
     const trailer = { postApplyChecksum: 0n, fileChecksum: tail.fileChecksum };
     return { header, trailer, pageCount: sequence.count, size: index.frameOffset + tail.bytes.length };
   } finally {
-    made?.dispose();
+    batch?.dispose();
     await Promise.all(files.filter((file) => file.isOpen).map((file) => file.close()));
   }
 }
