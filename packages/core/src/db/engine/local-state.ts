@@ -244,11 +244,14 @@ export class LocalState {
   saveTable(identity: FileIdentity, wal: WALPosition | undefined): void {
     if (this.#table === undefined || this.#txid === 0n) return;
     const stamp = { txid: this.#txid, timestampMs: this.#timestampMs, identity, wal };
+    const { meta } = this;
+    const table = this.#table;
+    const save = (): void => savePageTable(meta.pageTablePath, table, stamp, meta.owner);
     try {
-      savePageTable(this.meta.pageTablePath, this.#table, stamp, this.meta.owner);
+      save();
     } catch (error) {
       if (!this.#madeRoomFor(error)) throw error;
-      savePageTable(this.meta.pageTablePath, this.#table, stamp, this.meta.owner);
+      save();
     }
     this.#stamp = stamp;
     this.#savedTXID = this.#txid;
