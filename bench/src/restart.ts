@@ -1,12 +1,12 @@
 import { mkdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { Random, seedOf, waitFor } from "@ls/testkit";
+import { Random, type ReplicaFile, replicaFiles, seedOf, waitFor } from "@ls/testkit";
 import Database from "better-sqlite3";
 import { readFlags } from "./common/arguments.js";
 import { damageOf } from "./common/expect-restored.js";
 import { describeMachine, LOAD_AVERAGE } from "./common/machine.js";
 import { cpuSeconds } from "./common/process-usage.js";
-import { bytesAdded, type ReplicaFile, reachOf, replicaFiles } from "./common/replica-files.js";
+import { bytesAdded, reachOf } from "./common/replica-files.js";
 import { type RunningReplicator, startOurs, startUpstream } from "./common/replicators.js";
 import { publish } from "./common/report.js";
 import { scratchDirectory } from "./common/scratch.js";

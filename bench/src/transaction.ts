@@ -1,13 +1,13 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { seedOf, waitFor } from "@ls/testkit";
+import { replicaFiles, seedOf, waitFor } from "@ls/testkit";
 import { Writer } from "./app/writer.js";
 import type { WriterResult } from "./app/writer-protocol.js";
 import { readFlags } from "./common/arguments.js";
 import { damageOf } from "./common/expect-restored.js";
 import { describeMachine, LOAD_AVERAGE } from "./common/machine.js";
 import { cpuSeconds, peakRssBytes } from "./common/process-usage.js";
-import { bytesAdded, databaseBytesAt, replicaFiles } from "./common/replica-files.js";
+import { bytesAdded, databaseBytesAt } from "./common/replica-files.js";
 import { type RunningReplicator, startOurs, startUpstream } from "./common/replicators.js";
 import { publish } from "./common/report.js";
 import { scratchDirectory } from "./common/scratch.js";

@@ -1,10 +1,10 @@
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { formatLTXFilename } from "@ls/ltx";
-import { tempDir } from "@ls/testkit";
+import { replicaFiles, tempDir } from "@ls/testkit";
 import { expect, test } from "vitest";
 import { encode } from "../src/codec/operations.js";
-import { bytesAdded, databaseBytesAt, reachOf, replicaFiles } from "../src/common/replica-files.js";
+import { bytesAdded, databaseBytesAt, reachOf } from "../src/common/replica-files.js";
 import { makeDatabase } from "../src/data/database.js";
 
 test("what a replica holds, and what was added to it", () => {

@@ -1,10 +1,8 @@
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FileReplicaClient } from "@ls/backend-file/client";
 import { DB, type LTXFileInfo, Replica, Store, type StoreEvent, type StoreOptions } from "@ls/core";
-import { parseLTXFilename } from "@ls/ltx";
-import { type DatabaseModel, modelOfLive, tempDir, UpstreamDaemon, type Writer } from "@ls/testkit";
+import { type DatabaseModel, modelOfLive, replicaFiles, tempDir, UpstreamDaemon, type Writer } from "@ls/testkit";
 import Database from "better-sqlite3";
 import { isBeingDeleted } from "./replica-files.js";
 import { cutOf } from "./upstream-writes.js";
@@ -106,6 +104,5 @@ export class KeptSite implements AsyncDisposable {
 
 /** Files that a destination holds in one level. */
 export function levelFiles(replicaPath: string, level: number): number {
-  const directory = join(replicaPath, "ltx", String(level));
-  return existsSync(directory) ? readdirSync(directory).filter((name) => parseLTXFilename(name) !== undefined).length : 0;
+  return replicaFiles(replicaPath).filter((file) => file.level === level).length;
 }

@@ -1,11 +1,12 @@
 import { createReadStream, existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseLTXFilename, verifyLTX } from "@ls/ltx";
+import { type ReplicaFile, replicaFiles } from "@ls/testkit";
 
 const SNAPSHOT_LEVEL = 9;
 
 /** What one level 0 file of a replica directory holds. */
-export interface ReplicaFile {
+export interface LevelZeroFile {
   readonly txid: bigint;
   readonly pages: number;
   /** Size of the database in pages after it. */
@@ -14,9 +15,9 @@ export interface ReplicaFile {
 }
 
 /** Level 0 of a replica directory, verified to the last byte, oldest first. */
-export async function levelZero(replicaPath: string): Promise<ReplicaFile[]> {
+export async function levelZero(replicaPath: string): Promise<LevelZeroFile[]> {
   const directory = join(replicaPath, "ltx", "0");
-  const files: ReplicaFile[] = [];
+  const files: LevelZeroFile[] = [];
   for (const name of readdirSync(directory).sort()) {
     const range = parseLTXFilename(name);
     if (range === undefined) continue;
@@ -37,15 +38,11 @@ export function highestTXID(directory: string): bigint {
 
 /** Highest TXID of a replica directory over all levels. */
 export function newestTXID(replicaPath: string): bigint {
-  return ascending(filesOf(replicaPath)).at(-1)?.maxTXID ?? 0n;
+  return ascending(replicaFiles(replicaPath)).at(-1)?.maxTXID ?? 0n;
 }
 
 /** A file by its place. */
-interface LevelRange {
-  readonly level: number;
-  readonly minTXID: bigint;
-  readonly maxTXID: bigint;
-}
+type LevelRange = Pick<ReplicaFile, "level" | "minTXID" | "maxTXID">;
 
 /**
  * Whether a level-0 file belongs to a level-1 file of which others are gone already. Those are past their time: upstream deletes each by its age, and we
@@ -61,22 +58,11 @@ export function isBeingDeleted({ level, maxTXID }: LevelRange, files: readonly L
 
 /** Whether retention still promises a TXID: a file ends there that is not just being deleted, and the oldest snapshot is not above it. */
 export function isKeptPoint(replicaPath: string, txid: bigint): boolean {
-  const files = filesOf(replicaPath);
+  const files = replicaFiles(replicaPath);
   const oldest = ascending(files.filter(({ level }) => level === SNAPSHOT_LEVEL))[0]?.maxTXID ?? 0n;
   return txid >= oldest && files.some((file) => file.maxTXID === txid && !isBeingDeleted(file, files));
 }
 
 function ascending<F extends { readonly maxTXID: bigint }>(files: readonly F[]): F[] {
   return [...files].sort((a, b) => (a.maxTXID < b.maxTXID ? -1 : 1));
-}
-
-function filesOf(replicaPath: string): LevelRange[] {
-  return Array.from({ length: SNAPSHOT_LEVEL + 1 }, (_, level) => level).flatMap((level) => {
-    const directory = join(replicaPath, "ltx", String(level));
-    if (!existsSync(directory)) return [];
-    return readdirSync(directory).flatMap((name) => {
-      const range = parseLTXFilename(name);
-      return range === undefined ? [] : [{ level, ...range }];
-    });
-  });
 }

@@ -13,6 +13,7 @@ export { cleanEnv, findUpstream, PEERS_COMMAND, upstreamOrSkip } from "./peers.j
 export { readPhases } from "./phase.js";
 export { Program, type ProgramEnd, type ProgramOptions } from "./program.js";
 export { Random, seedOf, withSeed } from "./random.js";
+export { type ReplicaFile, replicaFiles } from "./replica-files.js";
 export { rowsInReplica } from "./replica-rows.js";
 export { replicaURL } from "./replica-url.js";
 export { Replicator, type ReplicatorOptions, type ReplicatorPhase, type SyncStatus } from "./replicator.js";
