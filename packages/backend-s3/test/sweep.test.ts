@@ -27,8 +27,9 @@ const SERVERS = [
   { name: "weed mini", binary: weedOrSkip(), start: startWeed },
 ];
 
-/** Begins a large upload and never ends it: two parts arrive. */
+/** Begins a large upload and never ends it: two parts arrive. It waits to be killed, where a process that has nothing more to wait for would end. */
 const DIES = `
+  setInterval(() => {}, 60_000);
   const bytes = await support.ltx(5n, { pages: 3000 });
   async function* source() {
     yield* support.inChunks(bytes.subarray(0, ${11 * MIB}));
