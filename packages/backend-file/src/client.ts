@@ -18,7 +18,7 @@ import { ensureDirectory, type Ownership, ownershipOf } from "./directory.js";
 import { isTempName, levelDirectory, ltxFilePath } from "./layout.js";
 import { listLevel, PresentLevels } from "./list.js";
 import { readFileRange } from "./read-file.js";
-import { conflict, exists, writeFileAtomically } from "./write-file.js";
+import { writeFileAtomically } from "./write-file.js";
 
 /** Temporary files older than this belong to nobody who still writes them. */
 const STALE_TEMP_MS = 60 * 60 * 1000;
@@ -87,11 +87,10 @@ export class FileReplicaClient implements ReplicaClient {
   async writeLTXFile(ref: LTXFileRef, data: AsyncIterable<Uint8Array>, options: WriteOptions = {}): Promise<LTXFileInfo> {
     const path = ltxFilePath(this.path, ref);
     await this.init({ signal: options.signal });
-    const createOnly = options.createOnly ?? false;
-    if (createOnly && (await exists(path))) throw conflict(path);
     await this.#ensureLevel(dirname(path));
     try {
-      const { size, timestampMs } = await writeFileAtomically(path, data, this.#ownership, { createOnly, signal: options.signal });
+      const { createOnly = false, signal } = options;
+      const { size, timestampMs } = await writeFileAtomically(path, data, this.#ownership, { createOnly, signal });
       return { level: ref.level, minTXID: ref.minTXID, maxTXID: ref.maxTXID, size, createdAt: new Date(timestampMs) };
     } catch (error) {
       // Someone may have removed the directory; the next write makes it again.

@@ -1,6 +1,7 @@
-import { chmod, chown, lstat, mkdir, open } from "node:fs/promises";
+import { chmod, chown, lstat, mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type FileOwner, systemErrorCode } from "@ls/core/backend-kit";
+import { closeDescriptor, openDescriptor, syncDescriptor } from "./descriptors.js";
 
 /** Mode and owner of what is created; `owner` as the source database's, else private to this user. */
 export interface Ownership {
@@ -85,10 +86,10 @@ async function makeDirectory(path: string, { directoryMode }: Ownership): Promis
 /** Makes the entries of a directory durable. Windows has no such call, and orders them itself. */
 export async function syncDirectory(path: string): Promise<void> {
   if (process.platform === "win32") return;
-  const handle = await open(path, "r");
+  const fd = await openDescriptor(path, "r");
   try {
-    await handle.sync();
+    await syncDescriptor(fd);
   } finally {
-    await handle.close();
+    await closeDescriptor(fd);
   }
 }

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { ALL_LEVELS, type LTXFileRef } from "@ls/core/backend-kit";
 import { formatLTXFilename } from "@ls/ltx";
@@ -28,7 +28,8 @@ export function ltxFilePath(root: string, ref: LTXFileRef): string {
 
 /** A name in the same directory that nothing else uses, not even another process writing the same file. */
 export function tempPathFor(path: string): string {
-  return `${path}.${randomBytes(8).toString("hex")}.tmp`;
+  // Made from a stock of random bytes: asking for eight of them each time costs as much as opening the file.
+  return `${path}.${randomUUID().replaceAll("-", "").slice(0, 16)}.tmp`;
 }
 
 /** Whether `name` is one that {@link tempPathFor} makes. Upstream's own temporary names have no random part. */

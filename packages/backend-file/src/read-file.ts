@@ -1,12 +1,8 @@
-import { close, open, read } from "node:fs";
-import { promisify } from "node:util";
+import { read } from "node:fs";
 import { fileSystemError, LSError, type LTXFileRef, systemErrorCode } from "@ls/core/backend-kit";
 import { BufferPool } from "./buffer-pool.js";
+import { closeDescriptor, openDescriptor } from "./descriptors.js";
 import { ltxFilePath } from "./layout.js";
-
-// Descriptors, not file handles: a merge or a restore opens thousands of small files, and a handle costs as much as reading one of them.
-const openDescriptor = promisify(open);
-const closeDescriptor = promisify(close);
 
 const READ_BYTES = 512 * 1024;
 /** The first read of a file whose size is not told, and all of most files: memory that is not needed costs page faults, and lies about until it is collected. */

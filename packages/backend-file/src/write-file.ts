@@ -1,7 +1,8 @@
-import { type FileHandle, link, lstat, open, rename, rm, unlink } from "node:fs/promises";
+import { link, lstat, rename, rm, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { fileSystemError, LSError, nextChunk, systemErrorCode } from "@ls/core/backend-kit";
 import { decodeLTXHeader, LTX_HEADER_SIZE } from "@ls/ltx";
+import { chmodDescriptor, chownDescriptor, closeDescriptor, openDescriptor, setTimes, statDescriptor, syncDescriptor, writeAll } from "./descriptors.js";
 import { type Ownership, own, syncDirectory } from "./directory.js";
 import { tempPathFor } from "./layout.js";
 import { WriteBuffer } from "./write-buffer.js";
@@ -27,9 +28,9 @@ export async function writeFileAtomically(
 ): Promise<WrittenFile> {
   const temp = tempPathFor(path);
   // Exclusive creation refuses a symbolic link that someone may have put there.
-  const handle = await storage("create", temp, () => open(temp, "wx", ownership.fileMode));
+  const fd = await storage("create", temp, () => openDescriptor(temp, "wx", ownership.fileMode));
   try {
-    const written = await fill(handle, temp, data, ownership, options.signal);
+    const written = await fill(fd, temp, data, ownership, options.signal);
     await publish(temp, path, options.createOnly);
     await storage("sync", dirname(path), () => syncDirectory(dirname(path)));
     return written;
@@ -41,16 +42,16 @@ export async function writeFileAtomically(
   }
 }
 
-async function fill(
-  handle: FileHandle,
-  temp: string,
-  data: AsyncIterable<Uint8Array>,
-  ownership: Ownership,
-  signal: AbortSignal | undefined,
-): Promise<WrittenFile> {
+async function fill(fd: number, temp: string, data: AsyncIterable<Uint8Array>, ownership: Ownership, signal: AbortSignal | undefined): Promise<WrittenFile> {
   const gathered = new WriteBuffer();
   try {
-    await storage("set the mode of", temp, () => own(ownership, ownership.fileMode, handle));
+    await storage("set the mode of", temp, () =>
+      own(ownership, ownership.fileMode, {
+        stat: () => statDescriptor(fd),
+        chmod: (mode) => chmodDescriptor(fd, mode),
+        chown: (uid, gid) => chownDescriptor(fd, uid, gid),
+      }),
+    );
     const header = new Uint8Array(LTX_HEADER_SIZE);
     let size = 0;
     const source = data[Symbol.asyncIterator]();
@@ -65,25 +66,25 @@ async function fill(
         if (size < LTX_HEADER_SIZE) header.set(chunk.subarray(0, LTX_HEADER_SIZE - size), size);
         size += chunk.length;
         if (gathered.add(chunk)) continue;
-        await writeAll(handle, temp, gathered.take());
-        if (!gathered.add(chunk)) await writeAll(handle, temp, chunk);
+        await storage("write", temp, () => writeAll(fd, gathered.take()));
+        if (!gathered.add(chunk)) await storage("write", temp, () => writeAll(fd, chunk));
       }
     } finally {
       // Not awaited: a source that hangs must not hold an aborted call.
       if (!exhausted) void source.return?.().catch(() => {});
     }
-    await writeAll(handle, temp, gathered.take());
+    await storage("write", temp, () => writeAll(fd, gathered.take()));
     const { timestampMs } = checkedHeader(header.subarray(0, size), temp);
     await storage("write", temp, async () => {
       const seconds = mtimeSeconds(timestampMs);
-      await handle.utimes(seconds, seconds);
-      await handle.sync();
+      await setTimes(fd, seconds, seconds);
+      await syncDescriptor(fd);
     });
     signal?.throwIfAborted();
     return { size, timestampMs };
   } finally {
     gathered.dispose();
-    await handle.close();
+    await closeDescriptor(fd);
   }
 }
 
@@ -111,7 +112,7 @@ async function publish(temp: string, path: string, createOnly: boolean): Promise
 /** Where nothing can be linked, writers exclude one another by a claim file; its name is swept like any temporary one. */
 async function publishWithoutLinks(temp: string, path: string): Promise<void> {
   const claim = `${path}.0000000000000000.tmp`;
-  await storage("create", claim, async () => (await open(claim, "wx", 0o600)).close(), path);
+  await storage("create", claim, async () => closeDescriptor(await openDescriptor(claim, "wx", 0o600)), path);
   try {
     if (await exists(path)) throw conflict(path);
     await storage("rename", path, () => rename(temp, path));
@@ -121,7 +122,7 @@ async function publishWithoutLinks(temp: string, path: string): Promise<void> {
 }
 
 /** Whether anything has that name. */
-export async function exists(path: string): Promise<boolean> {
+async function exists(path: string): Promise<boolean> {
   try {
     await lstat(path);
     return true;
@@ -131,15 +132,8 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
-export function conflict(path: string): LSError {
+function conflict(path: string): LSError {
   return new LSError("LS_CONFLICT", `${path} exists already`, { details: { path } });
-}
-
-async function writeAll(handle: FileHandle, path: string, bytes: Uint8Array): Promise<void> {
-  await storage("write", path, async () => {
-    let at = 0;
-    while (at < bytes.length) at += (await handle.write(bytes, at, bytes.length - at)).bytesWritten;
-  });
 }
 
 function checkedHeader(header: Uint8Array, path: string): { readonly timestampMs: number } {

@@ -163,7 +163,7 @@ export const A = [
   ),
   mutation("A34 F17", "core/src/sync-directory.ts", "    await fsyncAsync(fd);\n", "", "interop/test/durable-order.test.ts"),
   mutation("A34 F17", "core/src/restore/file-output.ts", 'await attempt("sync", path, () => handle.sync());', "", "interop/test/durable-order.test.ts"),
-  mutation("A34 F17", "backend-file/src/write-file.ts", "      await handle.sync();\n", "", "interop/test/durable-order.test.ts"),
+  mutation("A34 F17", "backend-file/src/write-file.ts", "      await syncDescriptor(fd);\n", "", "interop/test/durable-order.test.ts"),
   mutation(
     "A36",
     `${ENGINE}/connections.ts`,

@@ -30,6 +30,12 @@ export const N = [
     FILE_TEST,
   ),
   mutation("N12", OUTPUT, 'open(path, "wx", 0o600)', 'open(path, "w", 0o600)', RESTORE),
-  mutation("N12", "backend-file/src/write-file.ts", 'open(temp, "wx", ownership.fileMode)', 'open(temp, "w", ownership.fileMode)', FILE_TEST),
+  mutation(
+    "N12",
+    "backend-file/src/write-file.ts",
+    'openDescriptor(temp, "wx", ownership.fileMode)',
+    'openDescriptor(temp, "w", ownership.fileMode)',
+    FILE_TEST,
+  ),
   mutation("N14", `${S3}/create-only.ts`, 'if (!isLSError(error, "LS_STORAGE_DENIED")) throw error;', "throw error;", "backend-s3/test/faults.test.ts"),
 ];
