@@ -303,6 +303,7 @@ describe.each([
     }
     const counted = new Counted(memory);
     const sources = new MergeSources({
+      totalBytes: files.reduce((sum, file) => sum + file.size, 0),
       fetch: async (range: FileRange, buffer: Uint8Array<ArrayBuffer>, signal: AbortSignal) => {
         await fillRange(counted, range, buffer, signal);
         return buffer;

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { HISTORY_START, LTXHistory } from "../../../testkit/src/ltx-history.js";
 import { MemoryClient } from "../../../testkit/src/memory-client.js";
 import { Random, seedOf } from "../../../testkit/src/random.js";
-import { LocalCopies } from "../src/compaction/local-copies.js";
+import { readLocalOf } from "../src/compaction/local-copies.js";
 import type { FetchRange } from "../src/compaction/merge-source.js";
 import { DirectMerging, type MergeJob } from "../src/compaction/merging.js";
 import { LSError } from "../src/errors.js";
@@ -81,7 +81,7 @@ test(`local copies never pass through the calling thread (seed ${seed})`, async 
   for (const file of files) writeFileSync(join(directory, formatLTXFilename(file.minTXID, file.maxTXID)), memory.peek(file) ?? "");
   const job: MergeJob = { files, withLocalCopies: true };
   const merged = await collect(new WorkerMerging(WORKER, metaPath).merge(job, never, signal()));
-  expect(merged.equals(await collect(new DirectMerging(new LocalCopies(metaPath).read).merge(job, never, signal())))).toBe(true);
+  expect(merged.equals(await collect(new DirectMerging(readLocalOf(metaPath)).merge(job, never, signal())))).toBe(true);
 
   // One copy is gone, and two are not what the destination holds: only those are fetched.
   rmSync(join(directory, formatLTXFilename(7n, 7n)));

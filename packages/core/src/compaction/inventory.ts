@@ -12,61 +12,77 @@ export interface Listing {
 
 const NO_FILES: readonly LTXFileInfo[] = [];
 
+interface Level {
+  readonly level: number;
+  /** Ordered by (minTXID, maxTXID). */
+  files: LTXFileInfo[];
+  /** If it is known: planners ask for it at every cut, and levels may hold thousands of files. */
+  highest: TXID | undefined;
+}
+
 /**
  * What a destination holds, by level: listed once, and then kept current by what this process writes and deletes there. So nobody has to list
  * again to know what there is to do.
  */
 export class Inventory implements Listing {
-  readonly #levels: LTXFileInfo[][] = ALL_LEVELS.map(() => []);
-  /** Known highest TXIDs; planners ask for them at every cut, and levels may hold thousands of files. */
-  readonly #highest: (TXID | undefined)[] = [];
+  /** Levels that hold, or held, files. Most of thousands of inventories have two of them, with a file each. */
+  #levels: readonly Level[] = [];
 
-  constructor(files: Iterable<LTXFileInfo> = NO_FILES) {
-    for (const file of files) this.#levels[file.level]?.push(file);
-    for (const level of this.#levels) level.sort(compareFiles);
+  constructor(files: readonly LTXFileInfo[] = NO_FILES) {
+    for (const level of ALL_LEVELS) {
+      const its = files.filter((file) => file.level === level);
+      if (its.length > 0) this.#begin(level, its.sort(compareFiles));
+    }
   }
 
   level(level: number): readonly LTXFileInfo[] {
-    return this.#levels[level] ?? NO_FILES;
+    return this.#find(level)?.files ?? NO_FILES;
   }
 
   maxTXID(level: number): TXID {
-    const highest = this.#highest[level] ?? highestTXID(this.level(level));
-    this.#highest[level] = highest;
-    return highest;
+    const known = this.#find(level);
+    if (known === undefined) return 0n;
+    known.highest ??= highestTXID(known.files);
+    return known.highest;
   }
 
   /** Every file, in no particular order. */
   all(): readonly LTXFileInfo[] {
-    return this.#levels.flat();
+    return this.#levels.flatMap(({ files }) => files);
   }
 
   /** A file is there now; one of the same name is replaced. */
   add(file: LTXFileInfo): void {
-    const files = this.#levels[file.level];
-    if (files === undefined) return;
+    const known = this.#find(file.level);
+    if (known === undefined) {
+      if (ALL_LEVELS.includes(file.level)) this.#begin(file.level, [file]);
+      return;
+    }
+    const { files, highest } = known;
     const at = insertionPoint(files, file);
     const isThere = files[at] !== undefined && compareFiles(files[at], file) === 0;
     files.splice(at, isThere ? 1 : 0, file);
-    const highest = this.#highest[file.level];
-    if (highest !== undefined && file.maxTXID > highest) this.#highest[file.level] = file.maxTXID;
+    if (highest !== undefined && file.maxTXID > highest) known.highest = file.maxTXID;
   }
 
   /** A file is gone. */
   remove(ref: LTXFileRef): void {
-    const files = this.#levels[ref.level];
-    if (files === undefined) return;
+    const known = this.#find(ref.level);
+    if (known === undefined) return;
+    const { files } = known;
     const at = insertionPoint(files, ref);
     if (files[at] === undefined || compareFiles(files[at], ref) !== 0) return;
     files.splice(at, 1);
-    if (this.#highest[ref.level] === ref.maxTXID) this.#highest[ref.level] = undefined;
+    if (known.highest === ref.maxTXID) known.highest = undefined;
   }
 
-  /** One level was listed anew. */
-  replaceLevel(level: number, files: readonly LTXFileInfo[]): void {
-    if (!(level in this.#levels)) return;
-    this.#levels[level] = [...files].sort(compareFiles);
-    this.#highest[level] = undefined;
+  /** Copies are no larger than what they hold; what grows by pushing is. */
+  #begin(level: number, files: readonly LTXFileInfo[]): void {
+    this.#levels = [...this.#levels, { level, files: [...files], highest: undefined }];
+  }
+
+  #find(level: number): Level | undefined {
+    return this.#levels.find((one) => one.level === level);
   }
 }
 

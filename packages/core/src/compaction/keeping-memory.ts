@@ -17,20 +17,21 @@ export class KeepingMemory {
   /** A snapshot is to be taken without regard to the interval. */
   wantsSnapshot = false;
   readonly #lastMs: Map<KeepingMark, number> = new Map();
-  readonly #notBeforeMs: Map<KeepingKind, number> = new Map();
-  readonly #damaged: Map<string, string> = new Map();
+  #notBeforeMs: Map<KeepingKind, number> | undefined;
+  #damaged: Map<string, string> | undefined;
 
   constructor(seenMs: number, jitter: number) {
     this.seenMs = seenMs;
     this.jitter = jitter;
   }
 
-  readonly isUsable = (file: LTXFileRef): boolean => !this.#damaged.has(fileKey(file));
+  readonly isUsable = (file: LTXFileRef): boolean => this.#damaged?.has(fileKey(file)) !== true;
 
   /** A file turned out to be damaged. @returns whether that is new. */
   condemn(file: LTXFileRef, reason: string): boolean {
     const key = fileKey(file);
-    if (this.#damaged.has(key)) return false;
+    if (this.#damaged?.has(key) === true) return false;
+    this.#damaged ??= new Map();
     this.#damaged.set(key, reason);
     return true;
   }
@@ -47,10 +48,11 @@ export class KeepingMemory {
 
   /** Nothing of that kind before this moment, ms: the last attempt failed. */
   notBeforeMs(kind: KeepingKind): number {
-    return this.#notBeforeMs.get(kind) ?? Number.NEGATIVE_INFINITY;
+    return this.#notBeforeMs?.get(kind) ?? Number.NEGATIVE_INFINITY;
   }
 
   holdOff(kind: KeepingKind, untilMs: number): void {
+    this.#notBeforeMs ??= new Map();
     this.#notBeforeMs.set(kind, untilMs);
   }
 
@@ -61,6 +63,6 @@ export class KeepingMemory {
   clock(nowMs: number): void {
     if (this.seenMs > nowMs) this.seenMs = nowMs;
     for (const [mark, ms] of this.#lastMs) if (ms > nowMs) this.#lastMs.set(mark, nowMs);
-    for (const [kind, ms] of this.#notBeforeMs) if (ms > nowMs + KeepingMemory.MAX_HOLD_MS) this.#notBeforeMs.set(kind, nowMs + KeepingMemory.MAX_HOLD_MS);
+    for (const [kind, ms] of this.#notBeforeMs ?? []) if (ms > nowMs + KeepingMemory.MAX_HOLD_MS) this.holdOff(kind, nowMs + KeepingMemory.MAX_HOLD_MS);
   }
 }

@@ -15,11 +15,11 @@ const BEYOND = new Uint8Array(1);
  * while they have its size: a merge verifies the rest. That they are of the destination's history is what attaching made sure of before anybody was told of a file.
  */
 export class LocalCopies {
-  readonly #directory: string;
+  readonly #metaPath: string;
 
   /** @param metaPath the database's meta directory. */
   constructor(metaPath: string) {
-    this.#directory = join(metaPath, "ltx", String(L0_LEVEL));
+    this.#metaPath = metaPath;
   }
 
   has(file: LTXFileInfo): boolean {
@@ -30,31 +30,37 @@ export class LocalCopies {
    * Nothing stays open between two ranges, so any number of files can be read at the same time. Synchronous, as all that reads beside the database:
    * for small files, of which there are thousands, the way to another thread and back costs far more than the reading.
    */
-  readonly read: ReadLocal = (range: FileRange, buffer: Uint8Array): boolean => {
-    if (range.file.level !== L0_LEVEL) return false;
-    const path = this.#path(range.file);
+  read({ file, offset, size }: FileRange, buffer: Uint8Array): boolean {
+    if (file.level !== L0_LEVEL) return false;
+    const path = this.#path(file);
     let fd: number | undefined;
     try {
       fd = openSync(path, "r");
       // What is read whole shows its size by that, and needs no look of its own.
-      const isWhole = range.size === range.file.size;
-      if (!isWhole && fstatSync(fd).size !== range.file.size) return false;
+      const isWhole = size === file.size;
+      if (!isWhole && fstatSync(fd).size !== file.size) return false;
       let received = 0;
-      while (received < range.size) {
-        const bytesRead = readSync(fd, buffer, received, range.size - received, range.offset + received);
+      while (received < size) {
+        const bytesRead = readSync(fd, buffer, received, size - received, offset + received);
         if (bytesRead === 0) return false;
         received += bytesRead;
       }
-      return !isWhole || readSync(fd, BEYOND, 0, 1, range.size) === 0;
+      return !isWhole || readSync(fd, BEYOND, 0, 1, size) === 0;
     } catch (error) {
       if (systemErrorCode(error) === "ENOENT") return false;
       throw fileSystemError(error, "read", path);
     } finally {
       if (fd !== undefined) closeSync(fd);
     }
-  };
+  }
 
   #path({ minTXID, maxTXID }: LTXFileRef): string {
-    return join(this.#directory, formatLTXFilename(minTXID, maxTXID));
+    return join(this.#metaPath, "ltx", String(L0_LEVEL), formatLTXFilename(minTXID, maxTXID));
   }
+}
+
+/** Reads the local copies of the database with this meta directory. */
+export function readLocalOf(metaPath: string): ReadLocal {
+  const copies = new LocalCopies(metaPath);
+  return (range, buffer) => copies.read(range, buffer);
 }

@@ -23,12 +23,20 @@ export type FetchRange = (range: FileRange, buffer: Uint8Array<ArrayBuffer>, sig
 class Slab {
   static readonly #BYTES: number = 512 * 1024;
   #free: Uint8Array<ArrayBuffer> = uninitialized(0);
+  #wanted: number;
+
+  /** @param bytes what will be taken, at most. */
+  constructor(bytes: number) {
+    this.#wanted = bytes;
+  }
 
   take(size: number): Uint8Array<ArrayBuffer> {
     if (size > this.#free.length) {
       if (size >= Slab.#BYTES / 8) return uninitialized(size);
-      this.#free = uninitialized(Slab.#BYTES);
+      // Most merges of many databases are of one small file.
+      this.#free = uninitialized(Math.min(Slab.#BYTES, Math.max(this.#wanted, size)));
     }
+    this.#wanted -= size;
     const taken = this.#free.subarray(0, size);
     this.#free = this.#free.subarray(size);
     return taken;
@@ -38,6 +46,8 @@ class Slab {
 const LEFT = new Error("the merge is over");
 
 export interface SourceOptions {
+  /** Bytes of all inputs. */
+  readonly totalBytes: number;
   readonly fetch: FetchRange;
   readonly readLocal: ReadLocal | undefined;
   /** Bytes that a source fetches at a time. */
@@ -60,13 +70,14 @@ export class MergeSources {
   readonly #cancel = new AbortController();
   /** Local copies are read synchronously: thousands of them must not hold the thread. */
   readonly slicer: Slicer = new Slicer(this.#cancel.signal);
-  readonly #slab: Slab = new Slab();
+  readonly #slab: Slab;
   readonly #follow = (): void => this.#cancel.abort(this.#parent.reason);
 
-  constructor({ fetch, readLocal, rangeBytes, reads, signal }: SourceOptions) {
+  constructor({ totalBytes, fetch, readLocal, rangeBytes, reads, signal }: SourceOptions) {
     signal.throwIfAborted();
     this.fetch = fetch;
     this.readLocal = readLocal;
+    this.#slab = new Slab(totalBytes);
     this.rangeBytes = rangeBytes;
     this.reads = new Limit(reads);
     // Each fetch under way listens to it, and Node takes more than ten for a leak.

@@ -56,6 +56,7 @@ export class DirectMerging implements Merging {
 
   #sources(files: readonly LTXFileInfo[], withLocalCopies: boolean, fetch: FetchRange, signal: AbortSignal): MergeSources {
     const readLocal = withLocalCopies ? this.#readLocal : undefined;
-    return new MergeSources({ fetch, readLocal, rangeBytes: rangeBytesFor(files), reads: READS, signal });
+    const totalBytes = files.reduce((sum, file) => sum + file.size, 0);
+    return new MergeSources({ totalBytes, fetch, readLocal, rangeBytes: rangeBytesFor(files), reads: READS, signal });
   }
 }

@@ -35,7 +35,7 @@ export interface AttachLoopOptions {
 export class AttachLoop {
   readonly #options: AttachLoopOptions;
   readonly #alarm: Alarm = new Alarm();
-  readonly #waiters: Set<() => void> = new Set();
+  #waiters: Set<() => void> | undefined;
   #state: Attachment = { kind: "none" };
   #attempts = 0;
   #failures = 0;
@@ -119,14 +119,15 @@ export class AttachLoop {
   nextChange(signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = (): void => {
-        this.#waiters.delete(settle);
+        this.#leave(settle);
         signal?.removeEventListener("abort", abort);
         resolve();
       };
       const abort = (): void => {
-        this.#waiters.delete(settle);
+        this.#leave(settle);
         reject(signal?.reason);
       };
+      this.#waiters ??= new Set();
       this.#waiters.add(settle);
       // An event that is over is told to nobody.
       if (signal?.aborted === true) abort();
@@ -187,7 +188,12 @@ export class AttachLoop {
 
   /** Wakes whoever waits for a change, also when something beside the state is different. */
   notify(): void {
-    for (const settle of [...this.#waiters]) settle();
+    for (const settle of [...(this.#waiters ?? [])]) settle();
+  }
+
+  #leave(settle: () => void): void {
+    this.#waiters?.delete(settle);
+    if (this.#waiters?.size === 0) this.#waiters = undefined;
   }
 }
 

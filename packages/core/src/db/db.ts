@@ -45,7 +45,7 @@ export class DB {
   #options: ResolvedDBOptions;
   #events: EventSink;
   #isMember = false;
-  readonly #closed: DBStatus;
+  readonly #constructedMs: number = Date.now();
   #driver: SQLiteDriver | undefined;
   #session: Session | undefined;
   #opening: SharedCall<void> | undefined;
@@ -65,7 +65,6 @@ export class DB {
     this.#meter = new Meter(this.replica.client);
     this.#options = { ...resolved, client: this.#meter.client };
     this.#events = this.#eventSink();
-    this.#closed = closedStatus(this.replica.client.destination);
     REPLICA_BRAND.read(this.replica)?.bind((file) => this.#sqlite().open(file, { readonly: true }));
   }
 
@@ -227,7 +226,7 @@ export class DB {
 
   /** What is known about replication right now; no I/O, never a secret. */
   status(): DBStatus {
-    return this.#session?.status() ?? this.#closed;
+    return this.#session?.status() ?? closedStatus(this.replica.client.destination, this.#constructedMs);
   }
 
   /** The same and more in plain numbers, counted since the constructor; no I/O, never a secret. `@ls/core/metrics` renders them for Prometheus. */

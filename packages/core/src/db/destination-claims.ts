@@ -12,9 +12,8 @@ export class DestinationClaims {
    * @throws LSError `LS_CONFLICT` when another one has it.
    */
   claim(client: ReplicaClient, path: string): () => void {
-    const keys: (string | ReplicaClient)[] = [client];
     const name = destinationName(client);
-    if (name !== undefined) keys.push(name);
+    const keys = name === undefined ? [client] : [client, name];
     for (const key of keys) {
       const holder = this.#holders.get(key);
       if (holder === undefined) continue;

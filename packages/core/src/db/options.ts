@@ -77,7 +77,7 @@ export interface ResolvedDBOptions {
   readonly onEvent: ((event: DBEvent) => void) | undefined;
   readonly logger: Logger;
   readonly shutdownTimeoutMs: number;
-  readonly observer?: DestinationObserver | undefined;
+  readonly observer: DestinationObserver | undefined;
 }
 
 const MIB = 1024 * 1024;
@@ -135,6 +135,7 @@ export function resolveDBOptions(path: string, options: DBOptions): ResolvedDBOp
     onEvent,
     logger: checkLogger("DB", logger),
     shutdownTimeoutMs: checkIntervalMs("shutdownTimeoutMs", options.shutdownTimeoutMs, 30_000),
+    observer: undefined,
   };
 }
 

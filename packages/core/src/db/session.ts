@@ -1,8 +1,8 @@
-import { setMaxListeners } from "node:events";
 import { dirname } from "node:path";
 import type { TXID } from "@ls/ltx";
 import { unlessAborted } from "../backend-kit/unless-aborted.js";
 import { atMost } from "../concurrency/at-most.js";
+import { Ending } from "../concurrency/ending.js";
 import { Limit } from "../concurrency/limit.js";
 import { isLSError, LSError, type LSErrorCode } from "../errors.js";
 import { L0_LEVEL } from "../levels.js";
@@ -37,10 +37,10 @@ export class Session {
   readonly #attachLoop: AttachLoop;
   readonly #health: Health;
   /** Aborted at the end: attaching stops. */
-  readonly #ended: AbortController = new AbortController();
+  readonly #ended: Ending = new Ending();
   readonly #snapshots: Limit = new Limit(1);
   /** Aborted when closing begins: the last uploads need the bandwidth. */
-  readonly #snapshotsEnded: AbortController = new AbortController();
+  readonly #snapshotsEnded: Ending = new Ending();
   #releaseClaim: (() => void) | undefined;
   /** What the engine knows of the disk is no longer so: another one has to look afresh. */
   #engineIsStale = false;
@@ -48,8 +48,6 @@ export class Session {
   constructor(options: ResolvedDBOptions, driver: SQLiteDriver, events: EventSink) {
     this.#options = options;
     this.#events = events;
-    // One listener per request under way; Node takes more than ten for a leak.
-    setMaxListeners(0, this.#ended.signal, this.#snapshotsEnded.signal);
     const { settings, replica, client } = options;
     this.#driver = driver;
     this.#host = this.#createHost();
@@ -134,6 +132,7 @@ export class Session {
       if (result.kind === "attached") this.#began(result);
       return result;
     } finally {
+      this.#ended.unheard();
       this.#uploader.resume();
     }
   }

@@ -47,7 +47,7 @@ export class StagedQueue {
     if (file === undefined) return undefined;
     this.#bytes -= file.size;
     this.#head++;
-    if (this.#head >= MIN_GAP && this.#head * 2 >= this.#files.length) {
+    if (this.#head === this.#files.length || (this.#head >= MIN_GAP && this.#head * 2 >= this.#files.length)) {
       this.#files = this.#files.slice(this.#head);
       this.#head = 0;
     }

@@ -78,10 +78,10 @@ export function phaseOf({ lifecycle, attachment, uploadFails, paused, resting }:
 }
 
 /** Status of a database that is not open. */
-export function closedStatus(destination: string | undefined): DBStatus {
+export function closedStatus(destination: string | undefined, sinceMs: number): DBStatus {
   return {
     phase: "closed",
-    since: new Date(),
+    since: new Date(sinceMs),
     lagMs: undefined,
     localTXID: 0n,
     remoteTXID: 0n,

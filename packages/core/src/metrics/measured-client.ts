@@ -16,14 +16,17 @@ import type { LevelMetrics, Operation, OperationMetrics } from "./metrics.js";
 interface Tally {
   calls: number;
   bytes: number;
-  readonly errors: Map<string, number>;
+  errors: Map<string, number> | undefined;
 }
+
+const OPERATIONS: readonly Operation[] = ["INIT", "LIST", "GET", "PUT", "DELETE"];
 
 /** Counts the calls that one database's replication makes, and otherwise is the client that it was given. */
 export class MeasuredClient implements ReplicaClient {
   readonly #inner: ReplicaClient;
-  readonly #operations: Readonly<Record<Operation, Tally>> = { INIT: tally(), LIST: tally(), GET: tally(), PUT: tally(), DELETE: tally() };
-  readonly #stored: Map<number, { files: number; bytes: number }> = new Map();
+  /** Only of what was called, since there may be thousands of clients. */
+  readonly #operations: Partial<Record<Operation, Tally>> = {};
+  #stored: readonly { readonly level: number; files: number; bytes: number }[] = [];
 
   constructor(inner: ReplicaClient) {
     this.#inner = inner;
@@ -32,17 +35,15 @@ export class MeasuredClient implements ReplicaClient {
 
   /** The caller's own. */
   operations(): OperationMetrics[] {
-    // `as`: the keys of the record.
-    const names = Object.keys(this.#operations) as Operation[];
-    return names.map((operation) => {
-      const { calls, bytes, errors } = this.#operations[operation];
+    return OPERATIONS.map((operation) => {
+      const { calls = 0, bytes = 0, errors = [] } = this.#operations[operation] ?? {};
       return { operation, calls, bytes, errors: Object.fromEntries(errors) };
     });
   }
 
   /** Files written, by level. The caller's own. */
   stored(): LevelMetrics[] {
-    return [...this.#stored].map(([level, { files, bytes }]) => ({ level, files, bytes })).sort((a, b) => a.level - b.level);
+    return this.#stored.map((level) => ({ ...level })).sort((a, b) => a.level - b.level);
   }
 
   get type(): string {
@@ -76,11 +77,8 @@ export class MeasuredClient implements ReplicaClient {
 
   async writeLTXFile(ref: LTXFileRef, data: AsyncIterable<Uint8Array>, options?: WriteOptions): Promise<LTXFileInfo> {
     const file = await this.#call("PUT", options, () => this.#inner.writeLTXFile(ref, data, options));
-    this.#operations.PUT.bytes += file.size;
-    const stored = this.#stored.get(ref.level) ?? { files: 0, bytes: 0 };
-    stored.files++;
-    stored.bytes += file.size;
-    this.#stored.set(ref.level, stored);
+    this.#tally("PUT").bytes += file.size;
+    this.#countStored(ref.level, file.size);
     return file;
   }
 
@@ -97,7 +95,7 @@ export class MeasuredClient implements ReplicaClient {
   }
 
   async #call<T>(operation: Operation, options: CallOptions | undefined, call: () => Promise<T>): Promise<T> {
-    this.#operations[operation].calls++;
+    this.#tally(operation).calls++;
     try {
       return await call();
     } catch (error) {
@@ -107,7 +105,7 @@ export class MeasuredClient implements ReplicaClient {
   }
 
   async *#iterate<T>(operation: Operation, options: CallOptions | undefined, call: () => AsyncIterable<T>, bytesOf?: (item: T) => number): AsyncGenerator<T> {
-    const counted = this.#operations[operation];
+    const counted = this.#tally(operation);
     counted.calls++;
     try {
       for await (const item of call()) {
@@ -122,13 +120,24 @@ export class MeasuredClient implements ReplicaClient {
 
   #failed(operation: Operation, options: CallOptions | undefined, error: unknown): void {
     if (options?.signal?.aborted === true) return;
-    const { errors } = this.#operations[operation];
+    const tally = this.#tally(operation);
+    tally.errors ??= new Map();
     // Names of foreign errors are not counted one by one: their number has no bound.
     const code = isLSError(error) ? error.code : "other";
-    errors.set(code, (errors.get(code) ?? 0) + 1);
+    tally.errors.set(code, (tally.errors.get(code) ?? 0) + 1);
   }
-}
 
-function tally(): Tally {
-  return { calls: 0, bytes: 0, errors: new Map() };
+  #countStored(level: number, bytes: number): void {
+    const stored = this.#stored.find((one) => one.level === level);
+    if (stored === undefined) this.#stored = [...this.#stored, { level, files: 1, bytes }];
+    else {
+      stored.files++;
+      stored.bytes += bytes;
+    }
+  }
+
+  #tally(operation: Operation): Tally {
+    this.#operations[operation] ??= { calls: 0, bytes: 0, errors: undefined };
+    return this.#operations[operation];
+  }
 }

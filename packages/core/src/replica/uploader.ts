@@ -62,7 +62,7 @@ const CLOSING_RETRY_MS = 1000;
  */
 export class Uploader {
   readonly #options: UploaderOptions;
-  readonly #waiters: Set<Waiter> = new Set();
+  #waiters: Set<Waiter> | undefined;
   readonly #alarm: Alarm = new Alarm();
   #pending = new StagedQueue();
   #remoteTXID: TXID = 0n;
@@ -70,8 +70,9 @@ export class Uploader {
   #doubtfulTXID: TXID | undefined;
   #started = false;
   #closing = false;
-  /** Defined while uploading is allowed; aborting it ends the attempt in flight. */
-  #allowed: AbortController | undefined;
+  #allowed = false;
+  /** The attempt in flight ends when it is aborted. */
+  #attempt: AbortController | undefined;
   #run: Promise<void> | undefined;
 
   constructor(options: UploaderOptions) {
@@ -137,16 +138,17 @@ export class Uploader {
       const waiter: Waiter = {
         txid,
         settle: (outcome) => {
-          this.#waiters.delete(waiter);
+          this.#leave(waiter);
           signal?.removeEventListener("abort", abort);
           if (outcome === "durable" || outcome === "superseded") resolve(outcome === "durable");
           else reject(outcome);
         },
       };
       const abort = (): void => {
-        this.#waiters.delete(waiter);
+        this.#leave(waiter);
         reject(signal?.reason);
       };
+      this.#waiters ??= new Set();
       this.#waiters.add(waiter);
       signal?.addEventListener("abort", abort, { once: true });
       this.kick();
@@ -155,16 +157,16 @@ export class Uploader {
 
   /** Stops uploading until {@link Uploader.start} or {@link Uploader.resume}; an attempt in flight is cancelled, so its outcome is open. */
   async pause(): Promise<void> {
-    this.#allowed?.abort();
-    this.#allowed = undefined;
+    this.#allowed = false;
+    this.#attempt?.abort();
     this.#alarm.ring();
     await this.#run;
   }
 
   /** Goes on after {@link Uploader.pause} as before; without effect when it was never started. */
   resume(): void {
-    if (!this.#started || this.#allowed !== undefined) return;
-    this.#allowed = new AbortController();
+    if (!this.#started || this.#allowed) return;
+    this.#allowed = true;
     this.#go();
   }
 
@@ -176,10 +178,11 @@ export class Uploader {
   }
 
   #go(): void {
-    const allowed = this.#allowed;
-    if (allowed === undefined || this.#run !== undefined || this.#pending.length === 0) return;
-    this.#run = this.#upload(allowed.signal).finally(() => {
+    if (!this.#allowed || this.#run !== undefined || this.#pending.length === 0) return;
+    this.#attempt = new AbortController();
+    this.#run = this.#upload(this.#attempt.signal).finally(() => {
       this.#run = undefined;
+      this.#attempt = undefined;
       this.#go();
     });
   }
@@ -192,7 +195,7 @@ export class Uploader {
         this.#doubtfulTXID = file.txid;
         if (signal.aborted) return;
         if (isLSError(error, "LS_CONFLICT") || isLSError(error, "LS_LTX_MISSING")) {
-          this.#allowed = undefined;
+          this.#allowed = false;
           this.#started = false;
           // What is left on the disk is looked at afresh: a file that is gone must not be asked for again.
           if (error.code === "LS_LTX_MISSING") this.#pending = new StagedQueue();
@@ -234,7 +237,12 @@ export class Uploader {
   }
 
   #settle(outcome: Outcome, which: (waiter: Waiter) => boolean): void {
-    for (const waiter of [...this.#waiters]) if (which(waiter)) waiter.settle(outcome);
+    for (const waiter of [...(this.#waiters ?? [])]) if (which(waiter)) waiter.settle(outcome);
+  }
+
+  #leave(waiter: Waiter): void {
+    this.#waiters?.delete(waiter);
+    if (this.#waiters?.size === 0) this.#waiters = undefined;
   }
 }
 

@@ -70,8 +70,9 @@ export class Keeper implements DestinationObserver, Due {
   readonly #options: KeeperOptions;
   #inventory: Inventory | undefined;
   #memory: KeepingMemory | undefined;
-  /** Defined while work is allowed; aborting it ends what is being done. */
-  #allowed: AbortController | undefined;
+  #allowed = false;
+  /** What is being done ends when it is aborted. */
+  #current: AbortController | undefined;
   #run: Promise<void> | undefined;
   #doing: { readonly work: KeepingWork; readonly sinceMs: number } | undefined;
   #nextMs: number | undefined;
@@ -92,7 +93,7 @@ export class Keeper implements DestinationObserver, Due {
     this.#inventory = new Inventory(files);
     this.#memory ??= new KeepingMemory(nowMs, this.#options.jitter);
     if (this.#options.verifyIntervalMs > 0 && this.#verifyAtMs === Number.POSITIVE_INFINITY) this.#verifyAtMs = nowMs + this.#options.verifyIntervalMs;
-    this.#allowed ??= new AbortController();
+    this.#allowed = true;
     this.due();
   }
 
@@ -102,8 +103,8 @@ export class Keeper implements DestinationObserver, Due {
   }
 
   ended(): void {
-    this.#allowed?.abort();
-    this.#allowed = undefined;
+    this.#allowed = false;
+    this.#current?.abort();
     this.#inventory = undefined;
     this.#wake(undefined);
   }
@@ -116,11 +117,11 @@ export class Keeper implements DestinationObserver, Due {
 
   /** Looks whether there is something to do, and does it. */
   due(): void {
-    if (this.#run !== undefined || this.#allowed === undefined) return;
-    const { signal } = this.#allowed;
-    if (!this.#hasWork()) return;
-    this.#run = this.#work(signal).finally(() => {
+    if (this.#run !== undefined || !this.#allowed || !this.#hasWork()) return;
+    this.#current = new AbortController();
+    this.#run = this.#work(this.#current.signal).finally(() => {
       this.#run = undefined;
+      this.#current = undefined;
       this.due();
     });
   }

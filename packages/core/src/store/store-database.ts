@@ -4,13 +4,14 @@ import { atMost } from "../concurrency/at-most.js";
 import { GRACE_MS } from "../db/close-engine.js";
 import type { DB } from "../db/db.js";
 import { type DBPhase, EventSink, reportOf } from "../db/events.js";
-import type { DBContract, Member } from "../db/membership.js";
+import type { DBContract, DestinationObserver, Member } from "../db/membership.js";
 import { isLSError, LSError } from "../errors.js";
 import type { DBMetrics } from "../metrics/metrics.js";
 import { retryDelayMs } from "../replica/retry-delay.js";
+import type { LTXFileInfo } from "../replica-client.js";
 import type { Clock } from "./clock.js";
 import { KEEPING_EVENT_LEVELS, type KeepingEventBody } from "./events.js";
-import { Keeper, type Lanes } from "./keeper.js";
+import { Keeper, type Lanes, type SnapshotImage } from "./keeper.js";
 import type { ResolvedStoreOptions } from "./options.js";
 import type { Due, Scheduler } from "./scheduler.js";
 import type { StoreDatabaseStatus } from "./status.js";
@@ -32,7 +33,7 @@ export interface StoreDatabaseOptions {
 }
 
 /** A database in a Store: its replication, started again when that failed, and the keeping of its destination. */
-export class StoreDatabase implements Due {
+export class StoreDatabase implements Due, DestinationObserver, SnapshotImage {
   readonly db: DB;
   readonly #options: StoreDatabaseOptions;
   readonly #member: Member;
@@ -48,13 +49,12 @@ export class StoreDatabase implements Due {
     const { store, lanes, scheduler, clock } = options;
     this.db = db;
     this.#options = options;
-    // The observer is called only once the database is opened, by which time the keeper is there.
     this.#member = contract.join({
       onEvent: store.onEvent,
       logger: store.logger,
       shutdownTimeoutMs: store.shutdownTimeoutMs,
       mergeIntervalMs: store.settings.levels[0]?.intervalMs ?? 0,
-      observer: { listed: (files) => this.#keeper.listed(files), stored: (file) => this.#keeper.stored(file), ended: () => this.#keeper.ended() },
+      observer: this,
     });
     const { client, count, merging, merged, metaPath } = this.#member;
     this.#events = new EventSink<KeepingEventBody>({ subject: { db: db.path }, onEvent: store.onEvent, logger: store.logger, count }, KEEPING_EVENT_LEVELS);
@@ -62,7 +62,7 @@ export class StoreDatabase implements Due {
       client,
       settings: store.settings,
       verifyIntervalMs: store.verifyIntervalMs,
-      image: { databaseBytes: () => this.#readableBytes(), take: async (signal) => (await db.snapshot({ signal })).file },
+      image: this,
       locals: new LocalCopies(metaPath),
       merging,
       merged,
@@ -78,14 +78,35 @@ export class StoreDatabase implements Due {
     return this.#keeper;
   }
 
-  /** Size of the database, while a snapshot can be made from it. */
-  #readableBytes(): number | undefined {
+  // ---- what its replication finds out, only once it is opened: by then the keeper is there
+
+  listed(files: readonly LTXFileInfo[]): void {
+    this.#keeper.listed(files);
+  }
+
+  stored(file: LTXFileInfo): void {
+    this.#keeper.stored(file);
+  }
+
+  ended(): void {
+    this.#keeper.ended();
+  }
+
+  // ---- what snapshots are made from
+
+  databaseBytes(): number | undefined {
     const { phase } = this.db.status();
     if (!READABLE.has(phase)) return undefined;
     const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
     // A young database may still lie in its WAL.
     return Math.max(sizeOf(this.db.path), sizeOf(`${this.db.path}-wal`));
   }
+
+  async take(signal: AbortSignal): Promise<LTXFileInfo> {
+    return (await this.db.snapshot({ signal })).file;
+  }
+
+  // ---- replication
 
   /** Starts replication. When that fails for a reason that may pass, it is tried again by itself. @throws why it failed now. */
   async open(): Promise<void> {

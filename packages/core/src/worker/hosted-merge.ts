@@ -1,4 +1,4 @@
-import { LocalCopies } from "../compaction/local-copies.js";
+import { readLocalOf } from "../compaction/local-copies.js";
 import type { FetchRange } from "../compaction/merge-source.js";
 import { DirectMerging } from "../compaction/merging.js";
 import { concatBytes } from "../concat-bytes.js";
@@ -29,7 +29,7 @@ export class HostedMerge {
     this.#settings = settings;
     this.#remainingBytes = settings.files.reduce((sum, file) => sum + file.size, 0);
     this.#post = post;
-    this.#merging = new DirectMerging(settings.metaPath === undefined ? undefined : new LocalCopies(settings.metaPath).read);
+    this.#merging = new DirectMerging(settings.metaPath === undefined ? undefined : readLocalOf(settings.metaPath));
   }
 
   /** `signal` ends the whole merge. */

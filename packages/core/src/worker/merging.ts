@@ -1,4 +1,4 @@
-import { LocalCopies } from "../compaction/local-copies.js";
+import { readLocalOf } from "../compaction/local-copies.js";
 import { DirectMerging, type Merging } from "../compaction/merging.js";
 import { findWorkerEntry } from "./shared-worker.js";
 import { WorkerMerging } from "./worker-merging.js";
@@ -14,5 +14,5 @@ export interface MergingInit {
 /** Where merges of a database's destination are computed: beside its engine, or on this thread where there is no worker. */
 export function createMerging({ kind, metaPath, workerURL }: MergingInit): Merging {
   const entry = kind === "worker" ? findWorkerEntry(workerURL) : undefined;
-  return entry === undefined ? new DirectMerging(new LocalCopies(metaPath).read) : new WorkerMerging(entry, metaPath);
+  return entry === undefined ? new DirectMerging(readLocalOf(metaPath)) : new WorkerMerging(entry, metaPath);
 }

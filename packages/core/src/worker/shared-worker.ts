@@ -107,7 +107,8 @@ class SharedWorker {
 export class WorkerSeat {
   readonly #worker: SharedWorker;
   readonly #handlers: SeatHandlers;
-  readonly #pending = new Map<number, Pending>();
+  /** Requests that are not answered yet. */
+  #pending: Map<number, Pending> | undefined;
   #nextRequest = 1;
   #isLeft = false;
   /** Names this seat in messages. */
@@ -132,6 +133,7 @@ export class WorkerSeat {
       const request = this.#nextRequest++;
       const onAbort = (): void => this.send({ type: "cancel", seat, request });
       signal?.addEventListener("abort", onAbort, { once: true });
+      this.#pending ??= new Map();
       this.#pending.set(request, {
         resolve: (value) => {
           signal?.removeEventListener("abort", onAbort);
@@ -161,8 +163,9 @@ export class WorkerSeat {
       this.#handlers.received(message);
       return;
     }
-    const pending = this.#pending.get(message.request);
-    this.#pending.delete(message.request);
+    const pending = this.#pending?.get(message.request);
+    this.#pending?.delete(message.request);
+    if (this.#pending?.size === 0) this.#pending = undefined;
     if (message.type === "answer") pending?.resolve(message.value);
     else pending?.reject(fromPlainError(message.error));
   }
@@ -174,8 +177,8 @@ export class WorkerSeat {
   }
 
   #rejectAll(error: LSError): void {
-    for (const { reject } of this.#pending.values()) reject(error);
-    this.#pending.clear();
+    for (const { reject } of this.#pending?.values() ?? []) reject(error);
+    this.#pending = undefined;
   }
 }
 
