@@ -17,7 +17,10 @@ import { format, markdownTable, megabytes, times } from "./common/table.js";
 import { requireUpstream } from "./common/upstream.js";
 import { makeDatabase } from "./data/database.js";
 
-/** What keeping a replica costs: compaction of many small and of a few large level-0 files, and a restore from a snapshot and a thousand of them. */
+/**
+ * What keeping a replica costs: compaction of many small and of a few large level-0 files, and a restore from a snapshot and a thousand of them.
+ * A replicator merges every half minute for weeks, so what counts is a merge in the steady state, after `--warm-up` others; the first one is reported beside it.
+ */
 
 const { numbers, switches, record } = readFlags(
   process.argv.slice(2),
@@ -26,7 +29,8 @@ const { numbers, switches, record } = readFlags(
     small: { normal: 2016, quick: 40, min: 2 },
     large: { normal: 23, quick: 4, min: 2 },
     l0: { normal: 1000, quick: 30, min: 1 },
-    runs: { normal: 5, quick: 1, min: 1 },
+    "warm-up": { normal: 12, quick: 1, min: 1 },
+    runs: { normal: 9, quick: 1, min: 1 },
   },
   [],
 );
@@ -61,7 +65,7 @@ async function measureCompaction(what: string, changes: ChangeFiles): Promise<Ma
     const pair = await alternate(
       new Series(`${what} by us`, levelOne, process.execPath, [compactProgram, replica, from]),
       new Series(`${what} by upstream`, levelOne, compactor.binary, [replica], { ...process.env, ...GO_ENV }),
-      numbers.runs,
+      { warmUp: numbers["warm-up"], runs: numbers.runs },
     );
     pairs.set(`${what}, from ${from}`, pair);
   }
@@ -146,7 +150,7 @@ const rows = [
     `compaction of ${what}`,
     `${cpu(pair.ours)} / ${cpu(pair.peer)}`,
     times(compare(pair).cpu),
-    `${format(pair.ours.first.cpuMs + startMs, 0)} / ${format(pair.peer.first.cpuMs, 0)}`,
+    `${format(pair.ours.warmUp[0].cpuMs + startMs, 0)} / ${format(pair.peer.warmUp[0].cpuMs, 0)}`,
     `${wall(pair.ours)} / ${wall(pair.peer)}`,
     `${megabytes(pair.ours.peakRssBytes)} / ${megabytes(pair.peer.peakRssBytes)}`,
   ]),
@@ -160,7 +164,7 @@ const rows = [
   ],
 ];
 const goals: Goal[] = Object.entries(merges).map(([what, pair]) => ({
-  name: `compaction of ${what}, times less CPU`,
+  name: `compaction of ${what}, times less CPU in the steady state`,
   measured: compare(pair).cpu,
   atLeast: GOAL,
 }));
@@ -171,7 +175,10 @@ publish(
     options: { ...numbers, ...switches, seed },
     goals,
     data: { merges, startMs, restores },
-    table: markdownTable(["ours / upstream", "CPU ms", "ratio", "first, with the start of the process", "wall ms", "peak RSS MB"], rows),
+    table: markdownTable(
+      ["ours / upstream", "CPU ms (merges: steady state)", "ratio", "CPU ms of the first merge, with the start of the process", "wall ms", "peak RSS MB"],
+      rows,
+    ),
   },
   record,
 );

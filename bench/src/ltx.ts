@@ -78,7 +78,7 @@ async function measure(operation: string, { args, output }: Job, peerJob: Job): 
 }
 
 async function pairUp(what: string, ours: Series, theirs: Series): Promise<Pair> {
-  const pair = await alternate(ours, theirs, numbers.runs);
+  const pair = await alternate(ours, theirs, { warmUp: 1, runs: numbers.runs });
   const { wall, cpu, range } = compare(pair);
   console.log(`${what}: ${times(wall)} as fast (pairs ${times(range[0])} to ${times(range[1])}), CPU ${times(cpu)} less`);
   return pair;

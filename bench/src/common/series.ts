@@ -58,8 +58,8 @@ export class Series implements AsyncDisposable {
 }
 
 export interface SeriesResult {
-  /** The first repetition, cold: compilers and caches included. Not part of the median. */
-  readonly first: Run;
+  /** What does not count: compilers and caches get warm. The first one is cold. */
+  readonly warmUp: readonly [Run, ...Run[]];
   readonly runs: readonly Run[];
   readonly peakRssBytes: number;
 }
@@ -69,19 +69,28 @@ export interface Pair {
   readonly peer: SeriesResult;
 }
 
+export interface Repetitions {
+  /** Before those that count, 1 or more. */
+  readonly warmUp: number;
+  readonly runs: number;
+}
+
 /** Repeats two series in turn (A B A B …), so that a slow minute of the machine hits both. */
-export async function alternate(ours: Series, peer: Series, repetitions: number): Promise<Pair> {
+export async function alternate(ours: Series, peer: Series, { warmUp, runs }: Repetitions): Promise<Pair> {
   await using a = ours;
   await using b = peer;
   const [firstA, firstB] = [await a.run(), await b.run()];
-  const runsA: Run[] = [];
-  const runsB: Run[] = [];
-  for (let i = 0; i < repetitions; i++) {
-    runsA.push(await a.run());
-    runsB.push(await b.run());
+  const [restA, restB]: [Run[], Run[]] = [[], []];
+  for (let i = 1; i < warmUp + runs; i++) {
+    restA.push(await a.run());
+    restB.push(await b.run());
   }
-  const [endA, endB] = [await a.finish(), await b.finish()];
-  return { ours: { first: firstA, runs: runsA, ...endA }, peer: { first: firstB, runs: runsB, ...endB } };
+  const result = (first: Run, rest: readonly Run[], end: { readonly peakRssBytes: number }): SeriesResult => ({
+    warmUp: [first, ...rest.slice(0, warmUp - 1)],
+    runs: rest.slice(warmUp - 1),
+    ...end,
+  });
+  return { ours: result(firstA, restA, await a.finish()), peer: result(firstB, restB, await b.finish()) };
 }
 
 export interface Ratio {
