@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { decodeLTXHeader, mergeLTX, verifyLTX } from "@ls/ltx";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { ClientWrapper } from "../../../testkit/src/client-wrapper.js";
@@ -313,13 +314,43 @@ describe.each([
       reads: 4,
       signal: new AbortController().signal,
     });
-    const merged = await collect(mergeLTX(files.map((file) => sources.open(file))));
+    const merged = await collect(mergeLTX(await sources.open(files)));
     sources.end();
     const expected = await collect(mergeLTX(files.map((file) => one(memory.peek(file) ?? new Uint8Array(0)))));
     expect(Buffer.from(merged).equals(expected)).toBe(true);
     expect(most).toBe(4);
     expect(decodeLTXHeader(merged).maxTXID).toBe(150n);
     expect(running).toBe(0);
+  });
+
+  test("small files are fetched a few at a time; when one fails, those under way are ended, and no other is begun", async () => {
+    const { list: listed } = await setup(50);
+    const files = await listed(0);
+    const failed = new Error("gone");
+    const begun: bigint[] = [];
+    let running = 0;
+    const sources = new MergeSources({
+      fetch: async ({ file }: FileRange, buffer: Uint8Array<ArrayBuffer>, signal: AbortSignal) => {
+        begun.push(file.minTXID);
+        running++;
+        try {
+          if (file.minTXID === 10n) throw failed;
+          if (file.minTXID > 6n) await once(signal, "abort");
+          // What was asked for before the end may still arrive after it.
+          await new Promise((resolve) => setTimeout(resolve, 5));
+          return buffer;
+        } finally {
+          running--;
+        }
+      },
+      readLocal: undefined,
+      rangeBytes: 1024 * 1024,
+      reads: 4,
+      signal: new AbortController().signal,
+    });
+    await expect(sources.open(files)).rejects.toBe(failed);
+    expect(running).toBe(0);
+    expect(begun).toEqual(Array.from({ length: 10 }, (_, i) => BigInt(i + 1)));
   });
 });
 

@@ -66,6 +66,7 @@ export class MergeSources {
   readonly readLocal: ReadLocal | undefined;
   readonly rangeBytes: number;
   readonly reads: Limit;
+  readonly #lanes: number;
   readonly #parent: AbortSignal;
   readonly #cancel = new AbortController();
   /** Local copies are read synchronously: thousands of them must not hold the thread. */
@@ -80,20 +81,57 @@ export class MergeSources {
     this.#slab = new Slab(totalBytes);
     this.rangeBytes = rangeBytes;
     this.reads = new Limit(reads);
+    this.#lanes = reads;
     // Each fetch under way listens to it, and Node takes more than ten for a leak.
     setMaxListeners(0, this.#cancel.signal);
     this.#parent = signal;
     signal.addEventListener("abort", this.#follow, { once: true });
   }
 
-  /** A file that is small enough and lies here is read at once: there are thousands of those, and promises would cost more than the reading. */
-  open(file: LTXFileInfo): LTXMergeSource {
-    const { size } = file;
-    if (this.readLocal !== undefined && size <= this.rangeBytes) {
-      const bytes = this.#slab.take(size);
-      if (this.readLocal({ file, offset: 0, size }, bytes)) return [bytes];
+  /**
+   * The bytes of files. What one range holds is read whole before the merge begins: there are thousands of small files, and to have all of them wait
+   * for their bytes, each with promises of its own, costs more than the reading.
+   */
+  async open(files: readonly LTXFileInfo[]): Promise<LTXMergeSource[]> {
+    const whole = await this.#readWhole(files.filter((file) => file.size <= this.rangeBytes));
+    return files.map((file) => {
+      const bytes = whole.get(file);
+      return bytes === undefined ? new RangeSource(this, file) : [bytes];
+    });
+  }
+
+  async #readWhole(files: readonly LTXFileInfo[]): Promise<ReadonlyMap<LTXFileInfo, Uint8Array>> {
+    const whole = new Map<LTXFileInfo, Uint8Array>();
+    const distant: LTXFileInfo[] = [];
+    for (const file of files) {
+      if (this.slicer.due) await this.slicer.pause();
+      const bytes = this.#readLocally(file);
+      if (bytes === undefined) distant.push(file);
+      else whole.set(file, bytes);
     }
-    return new RangeSource(this, file);
+    // All lanes take from one queue.
+    const queue = distant.values();
+    const lanes = Array.from({ length: this.#lanes }, async () => {
+      for (const file of queue) {
+        this.signal.throwIfAborted();
+        whole.set(file, await this.fetch({ file, offset: 0, size: file.size }, uninitialized(file.size), this.signal));
+      }
+    });
+    try {
+      await Promise.all(lanes);
+    } catch (error) {
+      this.end(error);
+      // Until then they may write to their buffers.
+      await Promise.allSettled(lanes);
+      throw error;
+    }
+    return whole;
+  }
+
+  #readLocally(file: LTXFileInfo): Uint8Array | undefined {
+    if (this.readLocal === undefined) return undefined;
+    const bytes = this.#slab.take(file.size);
+    return this.readLocal({ file, offset: 0, size: file.size }, bytes) ? bytes : undefined;
   }
 
   /** Aborted when the merge is over. */

@@ -1,4 +1,4 @@
-import { type LTXFileSummary, type LTXMergeSource, mergeLTX, verifyLTX } from "@ls/ltx";
+import { type LTXFileSummary, mergeLTX, verifyLTX } from "@ls/ltx";
 import type { LTXFileInfo } from "../replica-client.js";
 import { rangeBytesFor } from "./merge-budget.js";
 import { type FetchRange, MergeSources, RangeSource, type ReadLocal } from "./merge-source.js";
@@ -34,12 +34,7 @@ export class DirectMerging implements Merging {
   async *merge({ files, timestampMs, withLocalCopies }: MergeJob, fetch: FetchRange, signal: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>> {
     const sources = this.#sources(files, withLocalCopies, fetch, signal);
     try {
-      const inputs: LTXMergeSource[] = [];
-      for (const file of files) {
-        if (sources.slicer.due) await sources.slicer.pause();
-        inputs.push(sources.open(file));
-      }
-      yield* mergeLTX(inputs, { timestampMs, signal, reuseChunks: true });
+      yield* mergeLTX(await sources.open(files), { timestampMs, signal, reuseChunks: true });
     } finally {
       sources.end();
     }
