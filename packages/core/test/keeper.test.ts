@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { seedOf } from "../../../testkit/src/random.js";
 import type { KeepingSettings } from "../src/compaction/agenda.js";
 import { LSError } from "../src/errors.js";
@@ -52,6 +52,41 @@ describe(`keeping (seed ${seed})`, () => {
     await kept.expectSound();
     expect(await kept.names(9)).toBe("1-1");
     expect(await kept.names(0)).toBe("140-140");
+  });
+
+  test("replication that ends and is back while a merge is still being broken off: the merge is done then", async () => {
+    const kept = new Kept(seed);
+    await kept.attach();
+    await kept.run(25);
+    const files = await kept.listAll();
+    let brokenOff = 0;
+    await kept.clock.advance(10_000, async () => {
+      if (kept.keeper.status().doing?.work === "merge") {
+        brokenOff++;
+        kept.keeper.ended();
+        kept.keeper.listed(files);
+      }
+      await kept.settle();
+    });
+    expect(brokenOff).toBe(1);
+    expect(await kept.names(1)).toBe("2-25");
+  });
+
+  test("a file that is stored just as the work is over is not overlooked", async () => {
+    const kept = new Kept(seed);
+    await kept.attach();
+    await kept.run(25);
+    const bytes = await kept.history.raw(26n);
+    const set = vi.spyOn(kept.scheduler, "set");
+    // The alarm for what comes next is set when the last look has found nothing more to do.
+    set.mockImplementation((...args) => {
+      set.mockRestore();
+      kept.scheduler.set(...args);
+      kept.memory.put(l0(26n), bytes);
+      kept.keeper.stored({ ...l0(26n), size: bytes.length, createdAt: kept.history.timeOf(26n) });
+    });
+    await kept.pass(40_000);
+    expect(await kept.names(1)).toBe("2-25 26-26");
   });
 
   test("a destination that is down for a while: retries at a pace, one event each, and all is made up for", async () => {

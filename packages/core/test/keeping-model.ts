@@ -74,7 +74,7 @@ export class KeepingModel {
   }
 
   agenda(): Agenda {
-    const databaseBytes = this.#readsDatabase ? this.#databasePages * DATABASE_PAGE_BYTES : undefined;
+    const databaseBytes = (): number | undefined => (this.#readsDatabase ? this.#databasePages * DATABASE_PAGE_BYTES : undefined);
     return planAgenda({ inventory: this.inventory, settings: this.#settings, memory: this.memory, nowMs: this.nowMs, isLocal: () => false, databaseBytes });
   }
 

@@ -3,6 +3,7 @@ import { mutation } from "../mutation.mjs";
 const ENGINE = "core/src/db/engine";
 const SNAPSHOT = "core/test/engine-snapshot.test.ts";
 const DB = "interop/test/db.test.ts";
+const STAGED = "core/src/replica/staged-source.ts";
 const KEEPER = "core/test/keeper.test.ts";
 const AGENDA = "core/src/compaction/agenda.test.ts";
 
@@ -35,6 +36,6 @@ export const C = [
   mutation("C11", "core/src/concurrency/limit.ts", "if (this.#free > 0) this.#free--;", "if (true) this.#free--;", "core/src/concurrency/limit.test.ts"),
   mutation("C12", "core/src/db/session.ts", "if (missing !== undefined) throw notDurable", "if (false) throw notDurable", DB),
   mutation("C12", "core/src/replica/uploader.ts", "if (txid <= this.#remoteTXID) return true;", "return true;", DB),
-  mutation("C13", "core/src/replica/staged-source.ts", "if (read > size || (chunk.length === 0 && read < size)) throw missing", "if (false) throw missing", DB),
-  mutation("C13", "core/src/replica/staged-source.ts", 'if (systemErrorCode(error) !== "ENOENT") throw', "throw", DB),
+  mutation("C13", STAGED, "if (read !== size) throw notWhole", "if (false) throw notWhole", DB),
+  mutation("C13", STAGED, 'systemErrorCode(error) === "ENOENT" ? missing(path, "is gone", error) : ', "", DB),
 ];

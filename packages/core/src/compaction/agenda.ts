@@ -31,7 +31,8 @@ export interface AgendaQuestion {
   readonly memory: KeepingMemory;
   readonly nowMs: number;
   readonly isLocal: (file: LTXFileInfo) => boolean;
-  readonly databaseBytes: number | undefined;
+  /** Size of the database in bytes, while a snapshot can be made from it; asked for only where that decides. */
+  readonly databaseBytes: () => number | undefined;
 }
 
 interface Entry {
@@ -55,7 +56,12 @@ export function planAgenda(question: AgendaQuestion): Agenda {
   memory.clock(nowMs);
   const merges = question.settings.levels.map((level) => ({ level, plan: planLevel(question, level.level) }));
   const isBlocked = merges.some(({ plan }) => plan.status === "blocked");
-  const entries = [...merges.map(({ level, plan }) => mergeEntry(question, level, plan)), snapshotEntry(question, isBlocked), ...retentionEntries(question)];
+  const entries = [
+    ...merges.map(({ level, plan }) => mergeEntry(question, level, plan)),
+    snapshotEntry(question, isBlocked),
+    l0RetentionEntry(question),
+    historyRetentionEntry(question),
+  ];
   let nextMs: number | undefined;
   for (const entry of entries) {
     if (entry === undefined) continue;
@@ -106,13 +112,16 @@ function snapshotEntry(question: AgendaQuestion, isBlocked: boolean): Entry | un
   }
 }
 
-function* retentionEntries({ inventory, settings, memory, nowMs }: AgendaQuestion): Generator<Entry | undefined, void, undefined> {
-  const common = { listing: inventory, isUsable: memory.isUsable, nowMs, seenMs: memory.seenMs };
-  const { l0RetentionMs, snapshotRetentionMs, levels } = settings;
-  const l0 = planL0Retention({ ...common, retentionMs: l0RetentionMs }, levels.length > 0);
-  yield retentionEntry(memory, "l0", l0, l0RetentionMs / L0_PASSES, nowMs);
-  const history = planHistoryRetention({ ...common, retentionMs: snapshotRetentionMs });
-  yield retentionEntry(memory, "history", history, Math.min(snapshotRetentionMs / HISTORY_PASSES, MAX_HISTORY_PASS_MS), nowMs);
+function l0RetentionEntry({ inventory, settings, memory, nowMs }: AgendaQuestion): Entry | undefined {
+  const { l0RetentionMs: retentionMs, levels } = settings;
+  const plan = planL0Retention({ listing: inventory, isUsable: memory.isUsable, retentionMs, nowMs, seenMs: memory.seenMs }, levels.length > 0);
+  return retentionEntry(memory, "l0", plan, retentionMs / L0_PASSES, nowMs);
+}
+
+function historyRetentionEntry({ inventory, settings, memory, nowMs }: AgendaQuestion): Entry | undefined {
+  const { snapshotRetentionMs: retentionMs } = settings;
+  const plan = planHistoryRetention({ listing: inventory, isUsable: memory.isUsable, retentionMs, nowMs, seenMs: memory.seenMs });
+  return retentionEntry(memory, "history", plan, Math.min(retentionMs / HISTORY_PASSES, MAX_HISTORY_PASS_MS), nowMs);
 }
 
 function retentionEntry(memory: KeepingMemory, of: "l0" | "history", plan: RetentionPlan, paceMs: number, nowMs: number): Entry | undefined {

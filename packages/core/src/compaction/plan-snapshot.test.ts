@@ -17,7 +17,7 @@ function outcome(list: string, nowSeconds: number, given: Partial<SnapshotQuesti
     lastMs: nowMs,
     isWanted: false,
     isLocal: () => false,
-    databaseBytes: undefined,
+    databaseBytes: () => undefined,
     ...overrides,
   });
   if (plan.status === "merge") return names(plan.files);
@@ -48,10 +48,10 @@ describe("how", () => {
   const list = "9/1-1@0#9000 1/2-5@10#1000 0/6-6@20#100";
   test.each<[string, string, string, (Partial<SnapshotQuestion> & { readonly bad?: readonly string[] })?]>([
     ["merged, when the database cannot be read", list, "9/1-1 1/2-5 0/6-6"],
-    ["merged, when the database is much larger", list, "9/1-1 1/2-5 0/6-6", { databaseBytes: 30_000 }],
-    ["from the database, when that is smaller than what had to be fetched", list, "image", { databaseBytes: 15_000 }],
-    ["merged, when most lies on the local disk", list, "9/1-1 1/2-5 0/6-6", { databaseBytes: 15_000, isLocal: (file) => file.maxTXID === 1n }],
-    ["from the database, when the destination is damaged", list, "image", { databaseBytes: 1e9, bad: ["1/2-5"] }],
+    ["merged, when the database is much larger", list, "9/1-1 1/2-5 0/6-6", { databaseBytes: () => 30_000 }],
+    ["from the database, when that is smaller than what had to be fetched", list, "image", { databaseBytes: () => 15_000 }],
+    ["merged, when most lies on the local disk", list, "9/1-1 1/2-5 0/6-6", { databaseBytes: () => 15_000, isLocal: (file) => file.maxTXID === 1n }],
+    ["from the database, when the destination is damaged", list, "image", { databaseBytes: () => 1e9, bad: ["1/2-5"] }],
     ["not at all, when the destination is damaged and the database cannot be read", list, "impossible", { bad: ["1/2-5"] }],
     ["around damage", `${list} 0/2-2 0/3-3 0/4-4 0/5-5`, "9/1-1 0/2-2 0/3-3 0/4-4 0/5-5 0/6-6", { bad: ["1/2-5"] }],
   ])("%s", (_, given, expected, overrides) => {
@@ -61,6 +61,6 @@ describe("how", () => {
   test("more files than memory holds: from the database, or an earlier moment", () => {
     const many = Array.from({ length: 400 }, (_, i) => `0/${i + 1}-${i + 1}#1000000`).join(" ");
     expect(outcome(many, 0).split(" ")).toHaveLength(170);
-    expect(outcome(many, 0, { databaseBytes: 1e12 })).toBe("image");
+    expect(outcome(many, 0, { databaseBytes: () => 1e12 })).toBe("image");
   });
 });

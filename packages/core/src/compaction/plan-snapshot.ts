@@ -18,7 +18,7 @@ export interface SnapshotQuestion {
   /** Whether the file is on the local disk as well. */
   readonly isLocal: (file: LTXFileInfo) => boolean;
   /** Size of the database in bytes, when a snapshot can be made from the database itself. */
-  readonly databaseBytes: number | undefined;
+  readonly databaseBytes: () => number | undefined;
 }
 
 export type SnapshotPlan =
@@ -50,14 +50,15 @@ export function planSnapshot(question: SnapshotQuestion): SnapshotPlan {
 }
 
 function source({ listing, isUsable, isLocal, databaseBytes }: SnapshotQuestion, newest: TXID): SnapshotPlan {
+  const imageBytes = databaseBytes();
   const allFiles = ALL_LEVELS.flatMap((level) => listing.level(level));
   const unusable = new Set(allFiles.filter((file) => !isUsable(file)).map(fileKey));
   const result = planRestore(allFiles, { kind: "latest" }, unusable);
-  if (!("plan" in result)) return databaseBytes === undefined ? { status: "impossible", missing: newest } : { status: "image" };
+  if (!("plan" in result)) return imageBytes === undefined ? { status: "impossible", missing: newest } : { status: "image" };
   const { files } = result.plan;
   const fetchedBytes = files.reduce((sum, file) => sum + (isLocal(file) ? 0 : file.size), 0);
   // A byte from the destination costs a request's share, time and often money; a page of the database is read and compressed locally.
-  if (databaseBytes !== undefined && (fetchedBytes > databaseBytes / 2 || fittingCount(files) < files.length)) return { status: "image" };
+  if (imageBytes !== undefined && (fetchedBytes > imageBytes / 2 || fittingCount(files) < files.length)) return { status: "image" };
   // Merged only as far as memory allows, it is a snapshot of an earlier moment, and the next one goes on from there.
   return { status: "merge", files: files.slice(0, fittingCount(files)) };
 }

@@ -8,6 +8,11 @@ export class Limit {
     this.#free = count;
   }
 
+  /** Whether what is run now is run at once. */
+  get isFree(): boolean {
+    return this.#free > 0;
+  }
+
   /** Runs `work` when it is its turn. What is to be cancelled looks at its signal then: those before it end soon when theirs is the same. */
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#free > 0) this.#free--;

@@ -1,6 +1,6 @@
 import type { TXID } from "@ls/ltx";
 import { isLSError } from "../errors.js";
-import type { Logger } from "../logger.js";
+import { type Logger, silentLogger } from "../logger.js";
 import type { ContinuedBy, NotReadyReason } from "./protocol.js";
 
 /** What a database's replication is doing. */
@@ -126,14 +126,15 @@ export class EventSink<Body extends EventBody = DBEventBody, Subject extends obj
   emit(body: Body): void {
     const { subject, onEvent, logger, count } = this.#options;
     count?.(body);
-    this.#guard(body.type, () => log(logger, this.#levels[body.type] ?? "warn", subject, body));
+    if (logger !== silentLogger) this.#guard(body.type, () => log(logger, this.#levels[body.type] ?? "warn", subject, body));
     if (onEvent !== undefined) this.#guard(body.type, () => onEvent({ ...body, ...subject, at: new Date() }));
   }
 
   #guard(event: string, call: () => unknown): void {
     try {
+      const returned = call();
       // An async observer returns a promise, whatever its type says; its rejection would end the process.
-      void Promise.resolve(call()).catch((error: unknown) => this.#observerFailed(event, error));
+      if (returned !== undefined) void Promise.resolve(returned).catch((error: unknown) => this.#observerFailed(event, error));
     } catch (error) {
       this.#observerFailed(event, error);
     }

@@ -30,6 +30,8 @@ const HELD_RETRY_MS = 10_000;
 /** Whether deleted level-0 files are really gone is looked up at most this often. */
 const CHECK_MS = 60 * 60_000;
 
+type Task = KeepingTask | "verify";
+
 /** Work at a time over all databases. Those that failed last have their own, narrow lane: they may hang, and must not hold up the others. */
 export interface Lanes {
   readonly healthy: Limit;
@@ -74,6 +76,8 @@ export class Keeper implements DestinationObserver, Due {
   /** What is being done ends when it is aborted. */
   #current: AbortController | undefined;
   #run: Promise<void> | undefined;
+  /** Somebody asked for a look since the last one. */
+  #isAskedFor = false;
   #doing: { readonly work: KeepingWork; readonly sinceMs: number } | undefined;
   #nextMs: number | undefined;
   #verifyAtMs: number = Number.POSITIVE_INFINITY;
@@ -117,12 +121,17 @@ export class Keeper implements DestinationObserver, Due {
 
   /** Looks whether there is something to do, and does it. */
   due(): void {
-    if (this.#run !== undefined || !this.#allowed || !this.#hasWork()) return;
+    this.#isAskedFor = true;
+    if (this.#run !== undefined || !this.#allowed) return;
+    const task = this.#next();
+    if (task === undefined) return;
     this.#current = new AbortController();
-    this.#run = this.#work(this.#current.signal).finally(() => {
+    const { signal } = this.#current;
+    this.#run = this.#work(task, signal).finally(() => {
       this.#run = undefined;
       this.#current = undefined;
-      this.due();
+      // Whoever asked while the work was being broken off was not heard.
+      if (this.#isAskedFor || signal.aborted) this.due();
     });
   }
 
@@ -160,11 +169,13 @@ export class Keeper implements DestinationObserver, Due {
 
   // ---- work
 
-  async #work(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && this.#hasWork()) {
+  async #work(first: Task, signal: AbortSignal): Promise<void> {
+    for (let task: Task | undefined = first; task !== undefined && !signal.aborted; task = this.#next()) {
       const { healthy, ailing } = this.#options.lanes;
       const lane = this.#isAiling ? ailing : healthy;
-      await lane.run(() => this.#doNext(signal));
+      // Looked at anew where it has to wait: that may be long.
+      const found = lane.isFree ? task : undefined;
+      await lane.run(() => this.#do(found ?? this.#next(), signal));
     }
   }
 
@@ -172,14 +183,10 @@ export class Keeper implements DestinationObserver, Due {
     return Object.values(this.#failures).some((failures) => failures > 0);
   }
 
-  /** Whether something is due now; if not, sets the alarm for what comes next. */
-  #hasWork(): boolean {
-    const task = this.#next();
-    return task !== undefined;
-  }
-
-  #next(): KeepingTask | "verify" | undefined {
+  /** What is due now; if nothing is, sets the alarm for what comes next. */
+  #next(): Task | undefined {
     const { settings, locals, clock, image } = this.#options;
+    this.#isAskedFor = false;
     if (this.#inventory === undefined || this.#memory === undefined) return undefined;
     const nowMs = clock.now();
     const agenda = planAgenda({
@@ -188,7 +195,7 @@ export class Keeper implements DestinationObserver, Due {
       memory: this.#memory,
       nowMs,
       isLocal: (file) => locals.has(file),
-      databaseBytes: image.databaseBytes(),
+      databaseBytes: () => image.databaseBytes(),
     });
     if (agenda !== "idle" && "task" in agenda) return agenda.task;
     if (this.#verifyAtMs <= nowMs) return "verify";
@@ -197,10 +204,8 @@ export class Keeper implements DestinationObserver, Due {
     return undefined;
   }
 
-  async #doNext(signal: AbortSignal): Promise<void> {
-    // Looked at anew: the wait for the lane may have been long.
-    const task = signal.aborted ? undefined : this.#next();
-    if (task === undefined) return;
+  async #do(task: Task | undefined, signal: AbortSignal): Promise<void> {
+    if (task === undefined || signal.aborted) return;
     const work = task === "verify" ? task : task.kind;
     this.#doing = { work, sinceMs: this.#options.clock.now() };
     try {
@@ -368,7 +373,7 @@ async function isReadable(client: ReplicaClient, file: LTXFileInfo, signal: Abor
   }
 }
 
-function sameTask(next: KeepingTask | "verify" | undefined, task: KeepingTask): boolean {
+function sameTask(next: Task | undefined, task: KeepingTask): boolean {
   return next !== undefined && next !== "verify" && keyOf(next) === keyOf(task);
 }
 
