@@ -330,6 +330,7 @@ describe.each([
     const begun: bigint[] = [];
     let running = 0;
     const sources = new MergeSources({
+      totalBytes: files.reduce((sum, file) => sum + file.size, 0),
       fetch: async ({ file }: FileRange, buffer: Uint8Array<ArrayBuffer>, signal: AbortSignal) => {
         begun.push(file.minTXID);
         running++;
