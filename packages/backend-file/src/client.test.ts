@@ -467,9 +467,48 @@ describe("reading", () => {
     expect(memory.size).toBe(2);
   });
 
+  test("of a range that goes into one buffer, nothing is open any more when it comes; the memory is the caller's own, unless it gives it back", async () => {
+    await client.writeLTXFile(ref(1n), ltx(1n, TIME, 200));
+    const all = readFileSync(pathOf(1n));
+    const read = async (offset: number, reuseChunks: boolean): Promise<Uint8Array> => {
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of client.openLTXFile(ref(1n), { offset, size: 5000, reuseChunks })) {
+        if (process.platform === "linux") expect(openPaths()).not.toContain(pathOf(1n));
+        chunks.push(chunk);
+      }
+      expect(chunks).toHaveLength(1);
+      return chunks[0] ?? Buffer.alloc(0);
+    };
+    const [first, second] = [await read(0, false), await read(9000, false)];
+    expect(all.subarray(0, 5000).equals(first)).toBe(true);
+    expect(all.subarray(9000, 14_000).equals(second)).toBe(true);
+    expect(first.buffer).not.toBe(second.buffer);
+    const shared = await read(0, true);
+    expect(all.subarray(0, 5000).equals(shared)).toBe(true);
+    expect((await read(9000, true)).buffer).toBe(shared.buffer);
+    expect(all.subarray(9000, 14_000).equals(shared)).toBe(true);
+  });
+
   test("a missing file has its code, and says which", async () => {
     const error = await failure(bytesOf(client.openLTXFile(ref(5n, 3))));
     expect(isLSError(error, "LS_LTX_FILE_NOT_FOUND") && error.details).toMatchObject({ level: 3, minTXID: 5n, maxTXID: 5n });
+    const ofRange = await failure(bytesOf(client.openLTXFile(ref(5n, 3), { size: 100 })));
+    expect(isLSError(ofRange, "LS_LTX_FILE_NOT_FOUND") && ofRange.details).toMatchObject({ level: 3, minTXID: 5n, maxTXID: 5n });
+  });
+
+  // The kernel gives this one out in pieces, however much is asked for at a time.
+  test.runIf(existsSync("/proc/kallsyms"))("reads that come back short go on", async () => {
+    mkdirSync(dirname(pathOf(6n)), { recursive: true });
+    symlinkSync("/proc/kallsyms", pathOf(6n));
+    const read = await bytesOf(client.openLTXFile(ref(6n), { offset: 50, size: 100_000 }));
+    expect(readFileSync("/proc/kallsyms").subarray(50, 100_050).equals(read)).toBe(true);
+  });
+
+  test.runIf(process.platform === "linux")("a range that cannot be read leaves nothing open", async () => {
+    mkdirSync(pathOf(7n), { recursive: true });
+    const error = await failure(bytesOf(client.openLTXFile(ref(7n), { size: 100 })));
+    expect(isLSError(error) && error.details).toMatchObject({ operation: "read", path: pathOf(7n), systemCode: "EISDIR" });
+    expect(openPaths()).not.toContain(pathOf(7n));
   });
 
   test.runIf(process.platform === "linux")("nothing is opened before the first chunk is asked for, and leaving early closes it", async () => {

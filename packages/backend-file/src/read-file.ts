@@ -1,4 +1,4 @@
-import { read } from "node:fs";
+import { close, open, read } from "node:fs";
 import { fileSystemError, LSError, type LTXFileRef, systemErrorCode } from "@ls/core/backend-kit";
 import { BufferPool } from "./buffer-pool.js";
 import { closeDescriptor, openDescriptor } from "./descriptors.js";
@@ -21,8 +21,48 @@ export interface ReadRange {
   readonly signal: AbortSignal | undefined;
 }
 
-/** The bytes of one file; the next chunk is read while the caller works on the last one. */
-export async function* readFileRange(root: string, ref: LTXFileRef, range: ReadRange): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
+/** The bytes of one file. */
+export function readFileRange(root: string, ref: LTXFileRef, range: ReadRange): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
+  return range.size > 0 && range.size <= READ_BYTES ? readAtOnce(root, ref, range) : readInTurns(root, ref, range);
+}
+
+/** What goes into one buffer. The file is closed again before anybody gets it. */
+async function* readAtOnce(root: string, ref: LTXFileRef, range: ReadRange): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
+  range.signal?.throwIfAborted();
+  const buffer = range.reuseChunks ? buffersForReading.take() : new Uint8Array(range.size);
+  try {
+    const received = await fillFromFile(ltxFilePath(root, ref), ref, buffer.subarray(0, range.size), range.offset);
+    range.signal?.throwIfAborted();
+    if (received > 0) yield buffer.subarray(0, received);
+  } finally {
+    if (range.reuseChunks) buffersForReading.give(buffer);
+  }
+}
+
+/** Opens, reads and closes, as far as the file goes. Callbacks: of thousands of small files, a promise for each of the three is a good part of the cost. */
+function fillFromFile(path: string, ref: LTXFileRef, buffer: Uint8Array<ArrayBuffer>, offset: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    open(path, "r", (openError, fd) => {
+      if (openError !== null) return reject(whyNotOpened(openError, path, ref));
+      const end = (readError: Error | null, received: number): void =>
+        close(fd, (closeError) => {
+          const error = readError ?? closeError;
+          if (error) reject(fileSystemError(error, "read", path));
+          else resolve(received);
+        });
+      const readFrom = (at: number): void =>
+        read(fd, buffer, at, buffer.length - at, offset + at, (error, bytesRead) => {
+          const received = at + bytesRead;
+          if (error !== null || bytesRead === 0 || received === buffer.length) end(error, received);
+          else readFrom(received);
+        });
+      readFrom(0);
+    });
+  });
+}
+
+/** The next chunk is read while the caller works on the last one. */
+async function* readInTurns(root: string, ref: LTXFileRef, range: ReadRange): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
   const path = ltxFilePath(root, ref);
   range.signal?.throwIfAborted();
   const fd = await openFile(path, ref);
@@ -59,12 +99,16 @@ async function openFile(path: string, ref: LTXFileRef): Promise<number> {
   try {
     return await openDescriptor(path, "r");
   } catch (error) {
-    if (systemErrorCode(error) !== "ENOENT") throw fileSystemError(error, "open", path);
-    throw new LSError("LS_LTX_FILE_NOT_FOUND", `there is no LTX file ${path}`, {
-      cause: error,
-      details: { path, level: ref.level, minTXID: ref.minTXID, maxTXID: ref.maxTXID },
-    });
+    throw whyNotOpened(error, path, ref);
   }
+}
+
+function whyNotOpened(error: unknown, path: string, ref: LTXFileRef): Error {
+  if (systemErrorCode(error) !== "ENOENT") return fileSystemError(error, "open", path);
+  return new LSError("LS_LTX_FILE_NOT_FOUND", `there is no LTX file ${path}`, {
+    cause: error,
+    details: { path, level: ref.level, minTXID: ref.minTXID, maxTXID: ref.maxTXID },
+  });
 }
 
 /** Fills the buffer from the file as far as it goes. */
