@@ -1,7 +1,7 @@
 import { FileReplicaClient } from "@ls/backend-file";
 import type { LTXFileInfo } from "@ls/core";
 import { Inventory } from "../../../packages/core/src/compaction/inventory.js";
-import { LocalCopies } from "../../../packages/core/src/compaction/local-copies.js";
+import { readLocalOf } from "../../../packages/core/src/compaction/local-copies.js";
 import { mergeFiles } from "../../../packages/core/src/compaction/merge.js";
 import { DirectMerging } from "../../../packages/core/src/compaction/merging.js";
 import { planMerge } from "../../../packages/core/src/compaction/plan-merge.js";
@@ -15,7 +15,7 @@ import { serveRuns } from "../common/serve-runs.js";
 const [path, from] = process.argv.slice(2);
 if (path === undefined || (from !== "replica" && from !== "copies")) throw new Error("usage: compact REPLICA replica | copies");
 /** Copies beside the database have the same layout: here, the replica's own files are taken for them. */
-const merging = new DirectMerging(from === "copies" ? new LocalCopies(path).read : undefined);
+const merging = new DirectMerging(from === "copies" ? readLocalOf(path) : undefined);
 const listed: LTXFileInfo[] = [];
 for (const level of [0, SNAPSHOT_LEVEL]) for await (const file of new FileReplicaClient({ path }).ltxFiles(level)) listed.push(file);
 const { signal } = new AbortController();
