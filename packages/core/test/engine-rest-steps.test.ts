@@ -1,40 +1,10 @@
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, test } from "vitest";
-import type { SQLiteDriver } from "../src/sqlite/driver.js";
 import { resolveDriver } from "../src/sqlite/resolve.js";
 import { imageOf, openWAL, TestReplica, tempDirectory, until } from "./harness.js";
 import { acknowledge, atRest, isResting, restingEngine, troubleOf } from "./resting.js";
-
-/** The driver, with something that happens before each call that the engine makes to it. */
-function stepped(driver: SQLiteDriver, before: () => void): SQLiteDriver {
-  const step = <T>(call: () => T): T => {
-    before();
-    return call();
-  };
-  return {
-    ...driver,
-    open: (path, options) => {
-      const connection = step(() => driver.open(path, options));
-      return {
-        path: connection.path,
-        exec: (sql) => step(() => connection.exec(sql)),
-        row: (sql) => step(() => connection.row(sql)),
-        run: (sql, ...values) => step(() => connection.run(sql, ...values)),
-        close: () => step(() => connection.close()),
-      };
-    },
-  };
-}
-
-const ENDS: readonly ((app: Database.Database) => void)[] = [
-  // The WAL stays as it is.
-  () => {},
-  // The last connection folds it in, where ours do not keep it from that.
-  (app) => app.close(),
-  (app) => app.pragma("wal_checkpoint(PASSIVE)"),
-  (app) => app.pragma("wal_checkpoint(TRUNCATE)"),
-];
+import { CHECKPOINTS, stepped } from "./stepped.js";
 
 test("a commit at every step of letting go and taking up, and after it a checkpoint or a close", { timeout: 180_000 }, async () => {
   using directory = tempDirectory();
@@ -52,7 +22,7 @@ test("a commit at every step of letting go and taking up, and after it a checkpo
   const driver = stepped(resolveDriver(Database), () => {
     if (calls++ !== fireAt) return;
     commit();
-    ENDS[fireAt % ENDS.length]?.(app);
+    CHECKPOINTS[fireAt % CHECKPOINTS.length]?.checkpoint(app);
   });
   const engine = restingEngine(path, { monitorIntervalMs: 1000 }, driver);
   await engine.start();

@@ -28,7 +28,7 @@ export const K = [
   mutation(
     "K8",
     "core/src/db/engine/rest/rest.ts",
-    "return this.#resting !== undefined && sameState(this.#resting.stamp, this.#stamp());",
+    "return resting !== undefined && sameState(resting.stamp, this.#stamp(resting.walPath));",
     "return false;",
     WATCH,
   ),

@@ -119,13 +119,21 @@ function readMaps(): string | undefined {
   }
 }
 
+/** Of thousands of mappings only the few with this in their name are worth a closer look. */
+const SHM = "-shm";
+
 /**
  * A `-shm` file that is mapped more than once from its beginning, by a `/proc/<pid>/maps` text. One copy of SQLite maps it once, however many
  * connections and threads use it.
  */
 export function doublyMappedShm(text: string): string | undefined {
   const seen = new Set<string>();
-  for (const [, file = "", path = ""] of text.matchAll(/^\S+ \S+ 0+ (\S+ \d+) +(\/.*-shm)(?: \(deleted\))?$/gm)) {
+  for (let at = text.indexOf(SHM), end = 0; at >= 0; at = text.indexOf(SHM, end)) {
+    const newline = text.indexOf("\n", at);
+    end = newline < 0 ? text.length : newline;
+    const line = text.slice(text.lastIndexOf("\n", at) + 1, end);
+    const [, file, path] = /^\S+ \S+ 0+ (\S+ \d+) +(\/.*-shm)(?: \(deleted\))?$/.exec(line) ?? [];
+    if (file === undefined || path === undefined) continue;
     if (seen.has(file)) return Buffer.from(path, "latin1").toString("utf8");
     seen.add(file);
   }
@@ -134,12 +142,16 @@ export function doublyMappedShm(text: string): string | undefined {
 
 /** Paths of the files in a `/proc/<pid>/maps` text, each once. */
 export function parseMaps(text: string): string[] {
-  const paths = new Set<string>();
+  // A file is mapped in many pieces: each name is decoded once.
+  const names = new Set<string>();
   for (const line of text.split("\n")) {
     const at = line.indexOf("/");
-    if (at < 0) continue;
+    if (at >= 0) names.add(line.slice(at));
+  }
+  const paths = new Set<string>();
+  for (const name of names) {
     // The kernel writes a newline inside a name as \012 and bytes above 0x7f as they are.
-    const path = Buffer.from(line.slice(at).replace(/ \(deleted\)$/, ""), "latin1")
+    const path = Buffer.from(name.replace(/ \(deleted\)$/, ""), "latin1")
       .toString("utf8")
       .replaceAll("\\012", "\n");
     paths.add(path);

@@ -18,7 +18,7 @@ import { ReadMarks } from "./read-marks.js";
 import { isFolded } from "./rest/rest-decision.js";
 import { SnapshotStream } from "./snapshot-stream.js";
 import { SnapshotView } from "./snapshot-view.js";
-import { cutState } from "./state-cut.js";
+import { type StateOutcome, stageState } from "./stage-state.js";
 import { TableBuilder } from "./table-builder.js";
 import { Takeover } from "./takeover.js";
 import { WalFile } from "./wal-file.js";
@@ -48,12 +48,6 @@ export interface Look {
   readonly restartDue: boolean;
   readonly end: CommittedEnd;
   readonly checkpointed: boolean;
-}
-
-/** What a state cut found. */
-export interface StateOutcome {
-  readonly differingPages: number;
-  readonly pageCount: number;
 }
 
 /**
@@ -183,19 +177,12 @@ export class Attached {
     const end = this.readEnd();
     const view = await SnapshotView.take(this.#viewParts(), this.#marks.current, end, slicer);
     await this.#wal.sync();
-    const txid = local.txid + 1n;
     const oldestCommitMs = this.#oldestCommitMs ?? Date.now();
-    const timestampMs = this.#nextTimestamp();
-    const base = how === "diff" ? local.table : undefined;
-    const result = await local.withRoom(() => cutState(view, base, { meta: local.meta, txid, timestampMs }, slicer));
-    const { differingPages, size, table } = result;
-    const file = size === undefined ? undefined : { txid, path: local.meta.stagedFile(txid), size, timestampMs, pageCount: differingPages, oldestCommitMs };
-    local.advance({ table, file });
+    const outcome = await stageState({ local, view, how, oldestCommitMs, emit: this.#context.emit }, slicer);
     this.#oldestCommitMs = undefined;
     this.#capture = new Capture(this.#wal.readAt, this.pageSize, view.position);
     this.#cutPosition = view.position;
-    if (file !== undefined) this.#context.emit({ type: "staged", file });
-    return { differingPages, pageCount: view.commit };
+    return outcome;
   }
 
   /**
@@ -216,7 +203,7 @@ export class Attached {
     await this.#wal.sync();
     const { local } = this.#context;
     const txid = local.txid + 1n;
-    const timestampMs = this.#nextTimestamp();
+    const timestampMs = local.nextTimestampMs();
     const table = local.table;
     if (table === undefined) throw new LSError("LS_INTERNAL", "capture runs without a page table");
     const options = { meta: local.meta, txid, timestampMs, previousCommit: table.commit, view: () => this.#viewOfCapture(capture, end, slicer) };
@@ -251,8 +238,9 @@ export class Attached {
     try {
       const { view, end } = await this.#viewOfNow(mark, slicer);
       while (await this.cut(slicer, end)) if (slicer.due) await slicer.pause();
-      const { txid } = this.#context.local;
-      this.#snapshot = new SnapshotStream(view, mark, { txid, timestampMs: this.#nextTimestamp() });
+      const { local } = this.#context;
+      const { txid } = local;
+      this.#snapshot = new SnapshotStream(view, mark, { txid, timestampMs: local.nextTimestampMs() });
       return txid;
     } catch (error) {
       mark.connection.close();
@@ -411,10 +399,5 @@ export class Attached {
   #closeBuilder(): void {
     this.#builder?.close();
     this.#builder = undefined;
-  }
-
-  /** Header times never run backwards, whatever the clock does. */
-  #nextTimestamp(): number {
-    return Math.max(Date.now(), this.#context.local.timestampMs);
   }
 }

@@ -309,9 +309,11 @@ export class Capturing {
     this.#parts.emit({ type: "detached", reason });
   }
 
-  /** The destination held everything up to the local position when the database was let go of. */
+  /** The destination held everything up to the local position when the database was let go of; what a glance has found since may still wait. */
   async #resume(local: LocalState, slicer: Slicer): Promise<Established> {
-    const result = await establish(this.#context(local), { remoteTXID: local.txid, remoteTimestampMs: 0 }, slicer);
+    const waiting = local.staged.unacknowledged[0];
+    const remoteTXID = waiting === undefined ? local.txid : waiting.txid - 1n;
+    const result = await establish(this.#context(local), { remoteTXID, remoteTimestampMs: 0 }, slicer);
     if ("baseRequired" in result) throw new LSError("LS_INTERNAL", `a complete page table is of no use: ${result.baseRequired}`);
     return result;
   }

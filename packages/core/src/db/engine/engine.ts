@@ -95,6 +95,7 @@ export class Engine {
     });
     this.#rest = new Rest({
       settings,
+      driver,
       hold: this.#hold,
       capturing: this.#capturing,
       hindrance: this.#hindrance,
@@ -147,8 +148,7 @@ export class Engine {
     probe: (_, slicer) => unlessBusy(slicer, async () => this.#probe()),
     acknowledge: async ({ txid }) => this.#acknowledge(txid),
     merged: async ({ txid }, slicer) => {
-      // While a database rests its directory may be somebody else's.
-      if (!this.#rest.resting) await this.#hold.known?.merged(txid, slicer);
+      if (!this.#rest.away) await this.#hold.known?.merged(txid, slicer);
       return undefined;
     },
     snapshotOpen: (_, slicer) => this.#awake(slicer, (loop) => this.#openSnapshot(loop, slicer)),
@@ -223,11 +223,12 @@ export class Engine {
   }
 
   #acknowledge(txid: TXID): undefined {
-    // A database rests only when everything is acknowledged, and its directory may be somebody else's then.
-    if (this.#rest.resting) return undefined;
+    // The lock goes only when everything is acknowledged.
+    if (this.#rest.away) return undefined;
     const local = this.#hold.state;
     local.staged.acknowledge(txid);
     local.prune();
+    this.#rest.acknowledged();
     if (this.#hindrance.paused === "staged-full" && !this.#hindrance.stagedFull) {
       this.#hindrance.retryNow();
       this.#capturing.loop?.markDirty(performance.now());

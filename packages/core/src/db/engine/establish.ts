@@ -4,8 +4,9 @@ import { LSError } from "../../errors.js";
 import { walPathOf } from "../../sqlite/borrowed-files.js";
 import { WAL_HEADER_SIZE } from "../../wal/header.js";
 import type { AttachRequest, ContinuedBy, PageHashes } from "../protocol.js";
-import { Attached, type AttachedContext, type StateOutcome } from "./attached.js";
+import { Attached, type AttachedContext } from "./attached.js";
 import { planContinuity } from "./continuity.js";
+import type { StateOutcome } from "./stage-state.js";
 import { hashesOf, proveByWAL } from "./wal-proof.js";
 
 export interface Established {

@@ -88,9 +88,14 @@ export class LocalState {
     return this.#txid;
   }
 
-  /** Header time of the current TXID; the next one's is not lower. */
+  /** Header time of the current TXID. */
   get timestampMs(): number {
     return this.#timestampMs;
+  }
+
+  /** Header time for the next file: it never runs backwards, whatever the clock does. */
+  nextTimestampMs(): number {
+    return Math.max(Date.now(), this.#timestampMs);
   }
 
   /** The table of the current TXID; `undefined` = none is known. Entries may be unknown. */
@@ -298,7 +303,7 @@ export class LocalState {
 
   /** @returns whether what lies on the disk is what was left there; otherwise this state is of no use. */
   recallTable(): boolean {
-    if (this.meta.listStaged().at(-1)?.txid !== this.staged.newest?.txid) return false;
+    if (this.meta.newestStaged() !== this.staged.newest?.txid) return false;
     if (this.tableUnsaved) return this.#table !== undefined;
     const load = loadPageTable(this.meta.pageTablePath);
     const stamp = this.#stamp;

@@ -5,6 +5,9 @@ interface Entry {
   readonly reject: (reason: unknown) => void;
 }
 
+/** One that nobody has aborted, for the next operation of any queue: most operations take less time than to make one. */
+let spare: AbortController | undefined;
+
 /**
  * Runs operations one at a time, in the order they were asked for. Everything that touches one database goes through one
  * queue, so no two awaits of different operations ever interleave.
@@ -16,7 +19,7 @@ export class OperationQueue {
 
   /**
    * Queues `operation`. A waiting one leaves the queue at once when `signal` aborts; a running one is told through the
-   * signal it gets and settles when it has cleaned up.
+   * signal it gets, which is its own only until it settles, and settles when it has cleaned up.
    */
   run<T>(operation: (signal: AbortSignal) => Promise<T> | T, signal?: AbortSignal): Promise<T> {
     return new Promise<T>((resolve, reject) => {
@@ -54,7 +57,8 @@ export class OperationQueue {
   }
 
   async #execute<T>(operation: (signal: AbortSignal) => Promise<T> | T, signal: AbortSignal | undefined): Promise<T> {
-    const controller = new AbortController();
+    const controller = spare ?? new AbortController();
+    spare = undefined;
     this.#running = controller;
     // AbortSignal.any() would do, and cost more than many an operation.
     const follow = (): void => controller.abort(signal?.reason);
@@ -64,6 +68,7 @@ export class OperationQueue {
     } finally {
       signal?.removeEventListener("abort", follow);
       this.#running = undefined;
+      if (!controller.signal.aborted) spare = controller;
       this.#startNext();
     }
   }

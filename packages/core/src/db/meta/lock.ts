@@ -127,14 +127,14 @@ export class DatabaseLock {
     try {
       if (identify(path) === undefined) return { lock: DatabaseLock.acquire(driver, path, owner), unbroken: false };
       // The descriptors of the process are not looked at: whoever holds the lock here does so through the same SQLite copy, which refuses this one.
-      connection = driver.open(path, { timeoutMs: BUSY_TIMEOUT_MS });
-      begin(connection, path, token);
+      connection = driver.open(path, { timeoutMs: 0 });
+      beginAtOnce(connection, path, token);
       const row = holderRow(connection);
       if (row?.token === token) {
         const holder = { pid: Number(row.pid), host: String(row.host), startedMs: Number(row.started_ms) };
         return { lock: new DatabaseLock(path, { holder, token }, connection), unbroken: true };
       }
-      connection.exec("ROLLBACK");
+      connection.exec(`ROLLBACK; ${PATIENT}`);
       return { lock: new DatabaseLock(path, take(connection, path), connection), unbroken: false };
     } catch (error) {
       connection?.close();
@@ -207,18 +207,24 @@ function take(connection: SQLiteConnection, path: string): Taken {
   return { holder, token };
 }
 
+const PATIENT = `PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`;
+
+/** Waiting for a holder is pointless. Elsewhere it is not: a COMMIT waits for those who read its row to see who won, and the other way round. */
 function begin(connection: SQLiteConnection, path: string, ownToken: string): void {
-  let taken = true;
-  // Waiting for a holder is pointless. Elsewhere it is not: a COMMIT waits for those who read its row to see who won, and the other way round.
   connection.exec("PRAGMA busy_timeout = 0");
+  beginAtOnce(connection, path, ownToken);
+  connection.exec(PATIENT);
+}
+
+/** @param connection one that waits for nobody; it does from here on where the lock is somebody's. */
+function beginAtOnce(connection: SQLiteConnection, path: string, ownToken: string): void {
   try {
     connection.exec("BEGIN IMMEDIATE");
   } catch (error) {
     if (!isBusy(error)) throw error;
-    taken = false;
+    connection.exec(PATIENT);
+    throw locked(path, readHolder(connection, ownToken));
   }
-  connection.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
-  if (!taken) throw locked(path, readHolder(connection, ownToken));
 }
 
 /** The holder as its row names it; waited for, because a holder commits its row before it can be found holding the lock for good. */

@@ -96,6 +96,16 @@ export class MetaDirectory {
     return entries.sort((a, b) => (a.txid < b.txid ? -1 : 1));
   }
 
+  /** The highest TXID that has a level-0 file, by the names alone. */
+  newestStaged(): TXID | undefined {
+    let newest: TXID | undefined;
+    for (const name of attempt("list", this.stagedPath, () => readdirSync(this.stagedPath))) {
+      const range = parseLTXFilename(name);
+      if (range !== undefined && range.minTXID === range.maxTXID && (newest === undefined || range.maxTXID > newest)) newest = range.maxTXID;
+    }
+    return newest;
+  }
+
   /** Starts a level-0 file; it appears at `commit(timeMs)` with the header's time. */
   stage(txid: TXID): AtomicFileWriter {
     return new AtomicFileWriter(this.stagedFile(txid), this.owner);

@@ -2,7 +2,18 @@ import { describe, expect, it } from "vitest";
 import { frameEnd, WAL_FRAME_HEADER_SIZE } from "../../../wal/frame.js";
 import type { WALHeader } from "../../../wal/header.js";
 import type { CommittedEnd } from "../committed-end.js";
-import { decideRest, isFolded, type RestDecision, type RestFacts, SETTLE_MS } from "./rest-decision.js";
+import type { FileStamp, FilesStamp } from "./files-stamp.js";
+import {
+  APART_MS,
+  decideRest,
+  decideWake,
+  type GlanceFacts,
+  isFolded,
+  type RestDecision,
+  type RestFacts,
+  SETTLE_MS,
+  type WakeDecision,
+} from "./rest-decision.js";
 
 const facts = (changes: Partial<RestFacts> = {}): RestFacts => ({
   now: 10_000,
@@ -68,5 +79,39 @@ describe("isFolded", () => {
     ["a WAL that was cut off", end(3), frameEnd(2, 4096), none, false],
   ])("%s", (_, given, size, next, expected) => {
     expect(isFolded(given, size, next)).toBe(expected);
+  });
+});
+
+describe("decideWake", () => {
+  const file = (changes: Partial<FileStamp> = {}): FileStamp => ({ dev: 1, ino: 2, size: 60_000, mtimeMs: 1000.25, ctimeMs: 1000.25, ...changes });
+  const files = (database: FileStamp | undefined, wal?: FileStamp): FilesStamp => ({ database, wal });
+  const written = file({ mtimeMs: 2000.25, ctimeMs: 2000.25 });
+  const facts = (changes: Partial<GlanceFacts> = {}): GlanceFacts => ({
+    rested: files(file()),
+    restedMs: 2000,
+    restAfterMs: 60_000,
+    noticed: files(written),
+    current: files(written),
+    apartMs: APART_MS,
+    ...changes,
+  });
+  const coarse = { ...written, ctimeMs: 2000 };
+  it.each<readonly [string, GlanceFacts, WakeDecision]>([
+    ["written, closed, and left alone since", facts(), "glance"],
+    ["two looks too close to one another", facts({ apartMs: APART_MS - 1 }), "wait"],
+    ["written between the two looks", facts({ noticed: files({ ...written, mtimeMs: 1999.25 }) }), "wait"],
+    ["closed between the two looks", facts({ noticed: files(written, file({ ino: 3 })) }), "wait"],
+    ["somebody has it open", facts({ current: files(written, file({ ino: 3 })) }), "take-up"],
+    ["it has gone", facts({ current: files(undefined) }), "take-up"],
+    ["another file is in its place", facts({ rested: files(file({ ino: 3 })) }), "take-up"],
+    ["another file system is in its place", facts({ rested: files(file({ dev: 3 })) }), "take-up"],
+    ["there was none", facts({ rested: files(undefined) }), "take-up"],
+    ["the largest", facts({ current: files({ ...written, size: 4 * 1024 * 1024 }), noticed: files({ ...written, size: 4 * 1024 * 1024 }) }), "glance"],
+    ["too large", facts({ current: files({ ...written, size: 4 * 1024 * 1024 + 1 }) }), "take-up"],
+    ["written to not long ago", facts({ restedMs: 1999 }), "take-up"],
+    ["that depends on how soon it rests", facts({ restedMs: 1999, restAfterMs: 1999 }), "glance"],
+    ["times too coarse to show a write", facts({ current: files(coarse), noticed: files(coarse) }), "take-up"],
+  ])("%s", (_, given, expected) => {
+    expect(decideWake(given)).toBe(expected);
   });
 });

@@ -1,5 +1,6 @@
 import { FRAME_SALT1, FRAME_SALT2, frameEnd, WAL_FRAME_HEADER_SIZE } from "../../../wal/frame.js";
 import type { CommittedEnd } from "../committed-end.js";
+import { type FilesStamp, isFine, sameFiles } from "./files-stamp.js";
 
 /**
  * How long the files must not have been touched before they are taken for untouched, ms. A file's times move in steps of a clock tick (10 ms at
@@ -68,4 +69,43 @@ export function isFolded({ header, frames, backfilled }: CommittedEnd, walBytes:
   if (next.byteLength < WAL_FRAME_HEADER_SIZE) return false;
   const view = new DataView(next.buffer, next.byteOffset, next.byteLength);
   return view.getUint32(FRAME_SALT1, false) !== header.salt1 || view.getUint32(FRAME_SALT2, false) !== header.salt2;
+}
+
+/** Two looks at files that lie so far apart show every write after the second one: two and a half of the longest clock ticks, ms. */
+export const APART_MS = 25;
+/** Larger databases are taken up: all of one is compared. */
+const GLANCE_BYTES = 4 * 1024 * 1024;
+/** One that was written to not so long ago is likely to be soon again, ms: once taken up, its WAL tells what changed. */
+const GLANCE_REST_MS = 2000;
+
+export interface GlanceFacts {
+  /** The files in the state in which the database was let go of. */
+  readonly rested: FilesStamp;
+  /** How long that lasted, ms. */
+  readonly restedMs: number;
+  /** How long the database has to be idle before it rests, ms. */
+  readonly restAfterMs: number;
+  /** The files when it was noticed that something had happened, and as they are now. */
+  readonly noticed: FilesStamp;
+  readonly current: FilesStamp;
+  /** Time between these two looks, ms. */
+  readonly apartMs: number;
+}
+
+export type WakeDecision =
+  /** Whoever wrote has closed the database: to compare its pages is enough, and it rests on. */
+  | "glance"
+  /** They may just be closing it. */
+  | "wait"
+  | "take-up";
+
+/**
+ * What becomes of a resting database that was written to. Most of those that hardly ever are were opened, written and closed: the WAL is gone, all
+ * is in the file. That state is compared after two looks between which nothing happened, so whatever is written from then on changes what a look shows.
+ */
+export function decideWake({ rested, restedMs, restAfterMs, noticed, current, apartMs }: GlanceFacts): WakeDecision {
+  const { database, wal } = current;
+  if (database === undefined || wal !== undefined || database.size > GLANCE_BYTES || restedMs < Math.min(GLANCE_REST_MS, restAfterMs)) return "take-up";
+  if (!isFine(current) || database.ino !== rested.database?.ino || database.dev !== rested.database.dev) return "take-up";
+  return apartMs >= APART_MS && sameFiles(noticed, current) ? "glance" : "wait";
 }

@@ -1,6 +1,7 @@
 import type { Slicer } from "../../../concurrency/slicer.js";
 import { isLSError } from "../../../errors.js";
 import { walPathOf } from "../../../sqlite/borrowed-files.js";
+import type { SQLiteDriver } from "../../../sqlite/driver.js";
 import type { EngineEvent, EngineSettings } from "../../protocol.js";
 import type { CaptureLoop } from "../capture-loop.js";
 import type { Capturing } from "../capturing.js";
@@ -9,7 +10,8 @@ import type { LocalHold } from "../local-hold.js";
 import type { DatabaseWatch } from "../watch.js";
 import { IdleTime } from "./awake.js";
 import { type FilesStamp, isFine, sameFiles, sameState, stampFiles } from "./files-stamp.js";
-import { decideRest, type RestDecision } from "./rest-decision.js";
+import { glance } from "./glance.js";
+import { APART_MS, decideRest, decideWake, type RestDecision } from "./rest-decision.js";
 import { addSleeper, removeSleeper, type Sleeper } from "./sleepers.js";
 
 /** A database that could not be let go of, or not be taken up, is left alone for so long, ms. */
@@ -18,11 +20,14 @@ const RETRY_MS = 5000;
 const UNSETTLED_MS = 500;
 /** Something has happened to the files of a resting database: before it is taken up, whoever opens, commits and closes has the time to do so, ms. */
 const CALM_MS = 50;
+/** A resting database that is just being closed is waited for no longer than this, ms. */
+const CLOSING_MS = 250;
 /** Files are looked at this often while their directory is watched, ms. */
 const WATCHED_POLL_MS = 5000;
 
 export interface RestParts {
   readonly settings: EngineSettings;
+  readonly driver: SQLiteDriver;
   readonly hold: LocalHold;
   readonly capturing: Capturing;
   readonly hindrance: Hindrance;
@@ -36,19 +41,35 @@ export interface RestParts {
   readonly checkCopies: () => void;
 }
 
-/** The database rests: nothing is open, and no lock is held. */
+/** Something has happened to the files of a resting database. */
+interface Notice {
+  /** When that was noticed first, as `performance.now()`, and in ms since the epoch. */
+  readonly at: number;
+  readonly atMs: number;
+  /** The files at the last look, and when that was. */
+  stamp: FilesStamp;
+  lookedAt: number;
+}
+
+/** The database rests: nothing is open, and no lock is held, unless it is until the destination has what a glance found. */
 interface Resting extends Sleeper {
-  readonly stamp: FilesStamp;
-  readonly since: number;
-  /** It is to be taken up as soon as possible. */
-  wanted: boolean;
+  /** As long as `stat` finds the same database at its path, its WAL is the one that it had. */
+  readonly walPath: string;
+  /** The files in the state that is known. */
+  stamp: FilesStamp;
+  /** Since when it is, as `performance.now()`. */
+  since: number;
+  /** It is to be looked at, or taken up, as soon as possible. */
+  notice: Notice | undefined;
   /** It could not be taken up. */
   refused: boolean;
+  /** The lock is held. */
+  held: boolean;
 }
 
 /**
- * An idle database is let go of: no connection, no descriptor, no lock, no timer of its own, and no page table in memory. It is taken up again when
- * something happens to its files or somebody asks for more than they can tell.
+ * An idle database is let go of: no connection, no descriptor, no lock, no timer of its own, and no page table in memory. When something happens to
+ * its files, a glance at them may be enough; otherwise, or when somebody asks for more than they can tell, it is taken up again.
  *
  * What makes that loss-free: it is let go of only when the destination has acknowledged everything, all of the WAL is in the database file, and
  * nothing lies behind the WAL's committed end, while the files have not been touched for {@link SETTLE_MS}. From there on no commit can become
@@ -73,19 +94,25 @@ export class Rest {
     return this.#resting !== undefined;
   }
 
+  /** Whether it rests without its lock, so that its meta directory may be somebody else's. */
+  get away(): boolean {
+    return this.#resting?.held === false;
+  }
+
   /** Whether it is going to be taken up, so that more that happens to its files changes nothing. */
   get isWanted(): boolean {
-    return this.#resting?.wanted === true;
+    return this.#resting?.notice !== undefined;
   }
 
   /** Whether it rests and is known, by a look at the files, to be in the state in which it was let go of. */
   isUntouched(): boolean {
-    return this.#resting !== undefined && sameState(this.#resting.stamp, this.#stamp());
+    const resting = this.#resting;
+    return resting !== undefined && sameState(resting.stamp, this.#stamp(resting.walPath));
   }
 
   /** When something is due; `undefined` = nothing by the clock. */
   nextDue(now: number): number | undefined {
-    if (this.#resting !== undefined) return this.#resting.wanted ? this.#blockedUntil : undefined;
+    if (this.#resting !== undefined) return this.#resting.notice === undefined ? undefined : this.#blockedUntil;
     const { loop } = this.#parts.capturing;
     if (loop === undefined) return undefined;
     const decision = this.#decide(loop, now);
@@ -153,10 +180,12 @@ export class Rest {
   #sleeper(stamp: FilesStamp): Resting {
     const { watch, pollMs, turn } = this.#parts;
     return {
+      walPath: walPathOf(this.#parts.settings.path),
       stamp,
       since: performance.now(),
-      wanted: false,
+      notice: undefined,
       refused: false,
+      held: false,
       get everyMs() {
         return watch.active ? Math.max(pollMs, WATCHED_POLL_MS) : pollMs;
       },
@@ -166,18 +195,19 @@ export class Rest {
     };
   }
 
-  /** A turn while it rests: takes it up if something has happened to the files. */
+  /** A turn while it rests: looks at it, or takes it up, if something has happened to the files. */
   async turn(slicer: Slicer): Promise<void> {
     const resting = this.#resting;
-    const { settings } = this.#parts;
     if (resting === undefined) return;
-    if (!resting.wanted && !this.isUntouched()) {
-      resting.wanted = true;
-      this.#blockedUntil = Math.max(this.#blockedUntil, performance.now() + Math.min(CALM_MS, settings.syncIntervalMs / 2));
+    const now = performance.now();
+    const stamp = this.#stamp(resting.walPath);
+    if (resting.notice === undefined && !sameState(resting.stamp, stamp)) {
+      resting.notice = { at: now, atMs: Date.now(), stamp, lookedAt: now };
+      this.#blockedUntil = Math.max(this.#blockedUntil, now + Math.min(CALM_MS, this.#parts.settings.syncIntervalMs / 2));
     }
-    if (!resting.wanted || performance.now() < this.#blockedUntil) return;
+    if (resting.notice === undefined || now < this.#blockedUntil) return;
     try {
-      await this.wake(slicer);
+      await this.#follow(resting, resting.notice, stamp, slicer);
     } catch (error) {
       if (this.#resting === undefined || isLSError(error, "LS_SECOND_SQLITE")) throw error;
       // While the lock is somebody else's, only time helps. That there are commits is to be assumed.
@@ -186,6 +216,75 @@ export class Rest {
       resting.refused = true;
       this.#parts.hindrance.warn(error);
     }
+  }
+
+  async #follow(resting: Resting, notice: Notice, current: FilesStamp, slicer: Slicer): Promise<void> {
+    const now = performance.now();
+    const decision = decideWake({
+      rested: resting.stamp,
+      restedMs: notice.at - resting.since,
+      restAfterMs: this.#parts.settings.restAfterMs,
+      noticed: notice.stamp,
+      current,
+      apartMs: now - notice.lookedAt,
+    });
+    if (decision === "wait" && now - notice.at < CLOSING_MS) {
+      notice.stamp = current;
+      notice.lookedAt = now;
+      this.#blockedUntil = now + APART_MS;
+      return;
+    }
+    await this.inRoom(slicer, () => (decision === "glance" ? this.#glance(resting, notice, slicer) : this.#wake(slicer)));
+  }
+
+  /** Sees what differs, and rests on; the lock stays until the destination has it. Where that is not enough the database is taken up. */
+  async #glance(resting: Resting, { atMs, stamp }: Notice, slicer: Slicer): Promise<void> {
+    const { hold } = this.#parts;
+    this.#parts.checkCopies();
+    const unbroken = await hold.takeUp(slicer);
+    if (!unbroken || !(await this.#compare(atMs, slicer))) {
+      this.#risen(resting);
+      await this.#goOn(unbroken, slicer);
+      return;
+    }
+    resting.stamp = stamp;
+    resting.since = performance.now();
+    resting.notice = undefined;
+    resting.refused = false;
+    resting.held = true;
+    this.acknowledged();
+    // What happened since the files were looked at.
+    resting.look();
+  }
+
+  /** @returns whether the state in the file is staged, and its page table safe. */
+  async #compare(noticedMs: number, slicer: Slicer): Promise<boolean> {
+    const { hold, driver, settings, emit } = this.#parts;
+    try {
+      const identity = await glance({ driver, path: settings.path, local: hold.state, noticedMs, emit }, slicer);
+      if (identity === undefined) return false;
+      hold.state.keepTable(identity, undefined);
+      return hold.state.isKeptFor(identity);
+    } catch (error) {
+      // Whatever it is, it is met again where it is dealt with.
+      if (slicer.aborted) throw error;
+      return false;
+    }
+  }
+
+  /** The destination has taken files: a lock that was held for their sake goes. */
+  acknowledged(): void {
+    const resting = this.#resting;
+    const { hold, hindrance } = this.#parts;
+    if (resting?.held !== true || hold.state.staged.unacknowledgedBytes > 0) return;
+    try {
+      hold.state.leaveFewCopies();
+    } catch (error) {
+      hindrance.warn(error);
+    }
+    hold.letGo();
+    resting.held = false;
+    this.#idle.fell();
   }
 
   /**
@@ -198,8 +297,12 @@ export class Rest {
   }
 
   async #wake(slicer: Slicer): Promise<void> {
+    await this.#goOn(await this.rise(slicer), slicer);
+  }
+
+  /** @param unbroken as {@link Rest.rise} has it. */
+  async #goOn(unbroken: boolean, slicer: Slicer): Promise<void> {
     const { capturing, emit } = this.#parts;
-    const unbroken = await this.rise(slicer);
     try {
       if (unbroken) await capturing.resume(slicer);
     } finally {
@@ -217,7 +320,7 @@ export class Rest {
     try {
       return await begin();
     } finally {
-      if (this.#parts.capturing.loop === undefined) this.#idle.fell();
+      if (this.#parts.capturing.loop === undefined && this.#resting?.held !== true) this.#idle.fell();
     }
   }
 
@@ -231,10 +334,14 @@ export class Rest {
     if (resting === undefined) return true;
     this.#parts.checkCopies();
     const unbroken = await this.#parts.hold.takeUp(slicer);
+    this.#risen(resting);
+    return unbroken;
+  }
+
+  #risen(resting: Resting): void {
     this.#idle.rested(performance.now() - resting.since);
     this.forget();
     this.#parts.watch.start();
-    return unbroken;
   }
 
   /** It will not be taken up again. Idempotent. */
@@ -261,8 +368,7 @@ export class Rest {
     });
   }
 
-  #stamp(): FilesStamp {
-    const { path } = this.#parts.settings;
-    return stampFiles(path, walPathOf(path));
+  #stamp(walPath: string = walPathOf(this.#parts.settings.path)): FilesStamp {
+    return stampFiles(this.#parts.settings.path, walPath);
   }
 }
