@@ -1,11 +1,11 @@
-import { copyFileSync, linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { copyFileSync, linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, describe, expect, it } from "vitest";
 import { loadedBinary } from "../../test/native-binary.js";
 import { sourceChild } from "../../test/source-child.js";
-import { CopyWatch, doublyMappedShm, isSQLiteLibrary, loadedSQLiteCopies, parseMaps } from "./loaded-copies.js";
+import { CopyWatch, containsAll, doublyMappedShm, isSQLiteLibrary, loadedSQLiteCopies, parseMaps } from "./loaded-copies.js";
 
 new Database(":memory:").close();
 const BINARY = loadedBinary();
@@ -23,6 +23,32 @@ describe("isSQLiteLibrary", () => {
     ["/usr/lib/mod_spatialite.so", "linux", false],
   ])("%s on %s: %s", (path, platform, expected) => {
     expect(isSQLiteLibrary(path, platform)).toBe(expected);
+  });
+});
+
+describe("containsAll", () => {
+  const directory = mkdtempSync(join(tmpdir(), "ls-contains-"));
+  afterAll(() => rmSync(directory, { recursive: true }));
+  const path = join(directory, "file");
+  const SIZE = 200_000;
+
+  it("finds texts wherever they lie, also across two pieces, at the end, and in any order", () => {
+    // Around the ends of the pieces, whatever those are: every place of a step that is shorter than the text.
+    for (let at = 65_500; at < 65_600; at += 5) {
+      const bytes = Buffer.alloc(SIZE);
+      bytes.write("a longer text", at, "latin1");
+      bytes.write("short", SIZE - 5, "latin1");
+      writeFileSync(path, bytes);
+      expect(containsAll(path, ["short", "a longer text"]), String(at)).toBe(true);
+      expect(containsAll(path, ["short", "a longer text", "absent"]), String(at)).toBe(false);
+    }
+  });
+
+  it("takes no text for whole of which the file holds the beginning", () => {
+    writeFileSync(path, "a longer tex");
+    expect(containsAll(path, ["a longer text"])).toBe(false);
+    writeFileSync(path, "");
+    expect(containsAll(path, ["a longer text"])).toBe(false);
   });
 });
 
