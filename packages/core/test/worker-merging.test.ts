@@ -2,7 +2,7 @@ import { appendFileSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFile
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { formatLTXFilename, LTXEncoder } from "@ls/ltx";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { HISTORY_START, LTXHistory } from "../../../testkit/src/ltx-history.js";
 import { MemoryClient } from "../../../testkit/src/memory-client.js";
 import { Random, seedOf } from "../../../testkit/src/random.js";
@@ -114,6 +114,23 @@ test("a small merge takes hardly more memory on its way than it has bytes", asyn
   }
   expect(bytes).toBeGreaterThan(0);
   expect(taken).toBeLessThanOrEqual(files.reduce((sum, file) => sum + file.size, 0) + 1024);
+});
+
+test("a merge of small local files takes one message each way, and the worker has forgotten it then", async () => {
+  const { memory, job } = await large(4);
+  const local = mkdtempSync(join(metaPath, "small-"));
+  mkdirSync(join(local, "ltx", "0"), { recursive: true });
+  for (const file of job.files) writeFileSync(join(local, "ltx", "0", formatLTXFilename(file.minTXID, file.maxTXID)), memory.peek(file) ?? "");
+  const sent = vi.spyOn(WorkerSeat.prototype, "send");
+  const received = vi.spyOn(WorkerSeat.prototype, "receive");
+  expect(await collect(new WorkerMerging(WORKER, local).merge({ ...job, withLocalCopies: true }, never, signal()))).not.toHaveLength(0);
+  expect([sent.mock.calls.length, received.mock.calls.length]).toEqual([1, 1]);
+  vi.restoreAllMocks();
+
+  const own = new WorkerSeat(WORKER, { received: () => {}, died: () => {} });
+  expect(await own.request("merge", { files: job.files, timestampMs: undefined, metaPath: local })).toMatchObject({ isLast: true });
+  await expect(own.request("mergeNext", undefined)).rejects.toThrow("nobody has this seat");
+  await own.leave({ isForgotten: true });
 });
 
 test("[P9] while nobody asks for more, nothing more is fetched", async () => {

@@ -3,10 +3,13 @@ import type { FetchRange } from "../compaction/merge-source.js";
 import { DirectMerging } from "../compaction/merging.js";
 import { concatBytes } from "../concat-bytes.js";
 import { uninitialized } from "../uninitialized.js";
-import type { MergeOp, MergeRequests, MergeSettings, Want } from "./messages.js";
+import type { MergeChunk, MergeOp, MergeRequests, MergeSettings, Want } from "./messages.js";
 
 /** Bytes that one answer has at least, unless the file ends: worth a message between threads. It has one batch more at most. */
 const CHUNK_BYTES = 256 * 1024;
+
+/** What ends a merge that nobody wants any more. */
+const LEFT = new Error("the merge is over");
 
 interface Waiting {
   readonly resolve: (buffer: Uint8Array<ArrayBuffer>) => void;
@@ -24,6 +27,7 @@ export class HostedMerge {
   #nextWant = 1;
   /** What is still to come, at most: a merged file is hardly larger than what it is made of. Most are small, and an answer takes memory with it. */
   #remainingBytes: number;
+  #isOver = false;
 
   constructor(settings: MergeSettings, post: (want: Want) => void) {
     this.#settings = settings;
@@ -32,12 +36,20 @@ export class HostedMerge {
     this.#merging = new DirectMerging(settings.metaPath === undefined ? undefined : readLocalOf(settings.metaPath));
   }
 
+  /** Whether it has given everything. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
   /** `signal` ends the whole merge. */
   async request(op: MergeOp, signal: AbortSignal): Promise<MergeRequests[MergeOp]["result"]> {
     const onAbort = (): void => this.end();
     signal.addEventListener("abort", onAbort, { once: true });
     try {
-      return op === "mergeNext" ? { chunk: await this.#next() } : { summary: await this.#verify() };
+      if (op !== "mergeVerify") return await this.#next();
+      const summary = await this.#verify();
+      this.#isOver = true;
+      return { summary };
     } finally {
       signal.removeEventListener("abort", onAbort);
     }
@@ -53,21 +65,24 @@ export class HostedMerge {
 
   /** Gives up; idempotent. */
   end(): void {
-    this.#ended.abort();
+    this.#ended.abort(LEFT);
     for (const { reject } of this.#waiting.values()) reject(this.#ended.signal.reason);
     this.#waiting.clear();
     // It ends by itself when it is running, and then with the failure that the request under way is answered with.
     this.#chunks?.return(undefined).catch(() => {});
   }
 
-  async #next(): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  async #next(): Promise<MergeChunk> {
     const { files, timestampMs, metaPath } = this.#settings;
     this.#chunks ??= this.#merging.merge({ files, timestampMs, withLocalCopies: metaPath !== undefined }, this.#fetch, this.#ended.signal);
     let answer: Uint8Array<ArrayBuffer> | undefined;
     let size = 0;
     while (size < CHUNK_BYTES) {
       const { value, done } = await this.#chunks.next();
-      if (done === true) break;
+      if (done === true) {
+        this.#isOver = true;
+        break;
+      }
       answer ??= uninitialized(Math.min(2 * CHUNK_BYTES, Math.max(this.#remainingBytes, value.length)));
       // Only the page index at the end may be larger than that.
       if (size + value.length > answer.length) answer = concatBytes([answer.subarray(0, size), new Uint8Array(value.length)]);
@@ -75,7 +90,7 @@ export class HostedMerge {
       size += value.length;
     }
     this.#remainingBytes -= size;
-    return size === 0 ? undefined : answer?.subarray(0, size);
+    return { chunk: answer?.subarray(0, size) ?? new Uint8Array(0), isLast: this.#isOver };
   }
 
   async #verify(): Promise<MergeRequests["mergeVerify"]["result"]["summary"]> {

@@ -12,11 +12,19 @@ export interface MergeSettings {
   readonly metaPath: string | undefined;
 }
 
+/** Bytes of a merged file, the caller's own. */
+export interface MergeChunk {
+  readonly chunk: Uint8Array<ArrayBuffer>;
+  /** The file ends with them, and its merge is over: the worker has forgotten it. */
+  readonly isLast: boolean;
+}
+
+/** The first request of a seat says what to work on: most merges are of a few small files, and are done with one message each way. */
 export interface MergeRequests {
-  /** The next bytes of the merged file, the caller's own; `undefined` = it has ended. */
-  mergeNext: { params: undefined; result: { chunk: Uint8Array<ArrayBuffer> | undefined } };
+  merge: { params: MergeSettings; result: MergeChunk };
+  mergeNext: { params: undefined; result: MergeChunk };
   /** Reads the only file to its end. */
-  mergeVerify: { params: undefined; result: { summary: LTXFileSummary } };
+  mergeVerify: { params: MergeSettings; result: { summary: LTXFileSummary } };
 }
 
 /** A range that a merge needs from the destination. Its buffer goes back and forth, so the worker's memory is all that is taken. */
@@ -36,13 +44,12 @@ export type Op = EngineOp | MergeOp;
 /** What the application's thread sends to the worker. `seat` numbers the engines and merges that share it. */
 export type ToWorker =
   | { readonly type: "engine"; readonly seat: number; readonly settings: EngineSettings; readonly driver: DriverSpec }
-  | { readonly type: "merge"; readonly seat: number; readonly settings: MergeSettings }
   | { readonly type: "request"; readonly seat: number; readonly request: number; readonly op: Op; readonly params: unknown }
   /** Cancels a request; it is answered all the same. */
   | { readonly type: "cancel"; readonly seat: number; readonly request: number }
   /** What a merge wanted; without a buffer: it could not be had. */
   | { readonly type: "supply"; readonly seat: number; readonly want: number; readonly buffer: Uint8Array<ArrayBuffer> | undefined }
-  /** An engine is closed, or a merge over; or either is to be forgotten. */
+  /** An engine is closed, or nobody wants the rest of a merge. */
   | { readonly type: "forget"; readonly seat: number };
 
 export type FromWorker =

@@ -80,9 +80,9 @@ class SharedWorker {
   }
 
   /** Forgets a seat; the thread ends with the last one. */
-  async remove(seat: number): Promise<void> {
+  async remove(seat: number, isForgotten: boolean): Promise<void> {
     if (!this.#seats.delete(seat)) return;
-    this.send({ type: "forget", seat }, []);
+    if (!isForgotten) this.send({ type: "forget", seat }, []);
     if (this.#seats.size > 0) return;
     this.#forget();
     await this.#worker.terminate();
@@ -150,11 +150,14 @@ export class WorkerSeat {
     });
   }
 
-  /** Rejects what is still asked for. Idempotent. */
-  async leave(): Promise<void> {
+  /**
+   * Rejects what is still asked for. Idempotent.
+   * @param isForgotten whether the worker has nothing to this seat any more: then it need not be told.
+   */
+  async leave({ isForgotten = false }: { readonly isForgotten?: boolean } = {}): Promise<void> {
     this.#isLeft = true;
-    this.#rejectAll(notOpen());
-    await this.#worker.remove(this.seat);
+    if (this.#pending !== undefined) this.#rejectAll(notOpen());
+    await this.#worker.remove(this.seat, isForgotten);
   }
 
   /** For the thread's own use. */

@@ -23,7 +23,10 @@ export class WorkerMerging implements Merging {
   async *merge({ files, timestampMs, withLocalCopies }: MergeJob, fetch: FetchRange, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const merge = new RemoteMerge(this.#entry, { files, timestampMs, metaPath: withLocalCopies ? this.#metaPath : undefined }, fetch, signal);
     try {
-      for (let chunk = await merge.next(); chunk !== undefined; chunk = await merge.next()) yield chunk;
+      while (!merge.isOver) {
+        const chunk = await merge.next();
+        if (chunk.length > 0) yield chunk;
+      }
     } finally {
       await merge.end();
     }
@@ -39,71 +42,91 @@ export class WorkerMerging implements Merging {
   }
 }
 
+/** What is being fetched for a merge that is over. */
+const LEFT = new Error("the merge is over");
+
 class RemoteMerge {
   readonly #seat: WorkerSeat;
   readonly #settings: MergeSettings;
   readonly #fetch: FetchRange;
   readonly #signal: AbortSignal;
-  /** Ends what is being fetched when nobody waits for it any more. */
-  readonly #ended = new AbortController();
-  readonly #fetching = new Set<Promise<void>>();
+  /** What is being fetched; aborted when nobody waits for it any more. Most merges fetch nothing. */
+  #fetching: { readonly running: Set<Promise<void>>; readonly controller: AbortController } | undefined;
+  #isBegun = false;
+  #isEnded = false;
   /** What the merge failed for, when that was a fetch: errors of clients do not survive the way to the worker and back. */
   #failure: { readonly error: unknown } | undefined;
+  /** Whether the worker has given everything; it has forgotten the merge then. */
+  isOver = false;
 
   constructor(entry: URL, settings: MergeSettings, fetch: FetchRange, signal: AbortSignal) {
     signal.throwIfAborted();
     this.#settings = settings;
     this.#fetch = fetch;
     this.#signal = signal;
-    // Several per fetch; Node takes more than ten for a leak.
-    setMaxListeners(0, this.#ended.signal);
     this.#seat = new WorkerSeat(entry, {
       received: (message) => {
         if (message.type === "want") this.#supply(message.want);
       },
-      died: () => this.#ended.abort(),
+      died: () => this.#fetching?.controller.abort(LEFT),
     });
-    this.#seat.send({ type: "merge", seat: this.#seat.seat, settings });
   }
 
-  async next(): Promise<Uint8Array | undefined> {
-    return (await this.#asked(this.#seat.request("mergeNext", undefined, this.#signal))).chunk;
+  async next(): Promise<Uint8Array> {
+    const isFirst = !this.#isBegun;
+    this.#isBegun = true;
+    const asked = isFirst ? this.#seat.request("merge", this.#settings, this.#signal) : this.#seat.request("mergeNext", undefined, this.#signal);
+    const { chunk, isLast } = await this.#answerTo(asked);
+    this.isOver = isLast;
+    return chunk;
   }
 
   async verify(): Promise<LTXFileSummary> {
-    return (await this.#asked(this.#seat.request("mergeVerify", undefined, this.#signal))).summary;
+    const { summary } = await this.#answerTo(this.#seat.request("mergeVerify", this.#settings, this.#signal));
+    this.isOver = true;
+    return summary;
   }
 
   async end(): Promise<void> {
-    this.#ended.abort();
-    await Promise.all(this.#fetching);
-    await this.#seat.leave();
+    this.#isEnded = true;
+    if (this.#fetching !== undefined) {
+      this.#fetching.controller.abort(LEFT);
+      await Promise.all(this.#fetching.running);
+    }
+    await this.#seat.leave({ isForgotten: this.isOver });
   }
 
-  async #asked<T>(answer: Promise<T>): Promise<T> {
+  async #answerTo<T>(asked: Promise<T>): Promise<T> {
     try {
-      return await answer;
+      return await asked;
     } catch (error) {
       throw this.#failure !== undefined && !this.#signal.aborted ? this.#failure.error : error;
     }
   }
 
   #supply(want: Want): void {
-    const fetching = this.#fetchWanted(want).finally(() => this.#fetching.delete(fetching));
-    this.#fetching.add(fetching);
+    if (this.#isEnded) return;
+    if (this.#fetching === undefined) {
+      this.#fetching = { running: new Set(), controller: new AbortController() };
+      // Several per fetch; Node takes more than ten for a leak.
+      setMaxListeners(0, this.#fetching.controller.signal);
+    }
+    const { running, controller } = this.#fetching;
+    const fetching = this.#fetchWanted(want, controller.signal).finally(() => running.delete(fetching));
+    running.add(fetching);
   }
 
-  async #fetchWanted({ id, file, offset, size, buffer }: Want): Promise<void> {
+  async #fetchWanted({ id, file, offset, size, buffer }: Want, ended: AbortSignal): Promise<void> {
     const { seat } = this.#seat;
     let filled: Uint8Array<ArrayBuffer> | undefined;
     try {
       const info = this.#settings.files[file];
-      if (info === undefined || this.#ended.signal.aborted) return;
-      filled = await this.#fetch({ file: info, offset, size }, buffer, this.#ended.signal);
+      if (info === undefined || ended.aborted) return;
+      filled = await this.#fetch({ file: info, offset, size }, buffer, ended);
     } catch (error) {
-      if (!this.#ended.signal.aborted) this.#failure ??= { error };
+      if (!ended.aborted) this.#failure ??= { error };
     } finally {
-      if (!this.#ended.signal.aborted) this.#seat.send({ type: "supply", seat, want: id, buffer: filled }, filled === undefined ? [] : [filled.buffer]);
+      if (!ended.aborted) this.#seat.send({ type: "supply", seat, want: id, buffer: filled }, filled === undefined ? [] : [filled.buffer]);
     }
   }
 }

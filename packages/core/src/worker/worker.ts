@@ -7,7 +7,7 @@ import type { EngineRequests } from "../db/protocol.js";
 import { driverFromSpec } from "../sqlite/resolve.js";
 import { toPlainError } from "./host-error.js";
 import { HostedMerge } from "./hosted-merge.js";
-import type { FromWorker, Op, Requests, ToWorker } from "./messages.js";
+import type { FromWorker, MergeSettings, Op, Requests, ToWorker } from "./messages.js";
 
 /** Longest wait for a barrier's lock: the application is on another thread, and its transactions are short beside this. */
 const BARRIER_PATIENCE_MS = 20;
@@ -42,13 +42,16 @@ function createEngine({ seat, settings, driver }: Extract<ToWorker, { type: "eng
   }
 }
 
-function createMerge({ seat, settings }: Extract<ToWorker, { type: "merge" }>): void {
+function createMerge(seat: number, settings: MergeSettings): Hosted {
   const work = new HostedMerge(settings, (want) => send({ type: "want", seat, want }, [want.buffer.buffer]));
-  seats.set(seat, { work, running: new Map() });
+  const hosted = { work, running: new Map<number, AbortController>() };
+  seats.set(seat, hosted);
+  return hosted;
 }
 
 async function answer({ seat, request, op, params }: Extract<ToWorker, { type: "request" }>): Promise<void> {
-  const hosted = seats.get(seat);
+  // `as`: the sender's request() has typed the parameters by the operation.
+  const hosted = op === "merge" || op === "mergeVerify" ? createMerge(seat, params as MergeSettings) : seats.get(seat);
   const controller = new AbortController();
   hosted?.running.set(request, controller);
   try {
@@ -59,11 +62,12 @@ async function answer({ seat, request, op, params }: Extract<ToWorker, { type: "
     send({ type: "error", seat, request, error: toPlainError(error) });
   } finally {
     hosted?.running.delete(request);
+    if (hosted?.work instanceof HostedMerge && hosted.work.isOver) forget(seat);
   }
 }
 
 async function perform(work: Engine | HostedMerge, op: Op, params: unknown, signal: AbortSignal): Promise<Requests[Op]["result"]> {
-  if (op === "mergeNext" || op === "mergeVerify") {
+  if (op === "merge" || op === "mergeNext" || op === "mergeVerify") {
     if (work instanceof HostedMerge) return work.request(op, signal);
   } else if (work instanceof Engine) {
     // `as`: the sender's request() has typed the parameters by the operation.
@@ -77,7 +81,7 @@ function supply({ seat, want, buffer }: Extract<ToWorker, { type: "supply" }>): 
   if (work instanceof HostedMerge) work.supply(want, buffer);
 }
 
-function forget({ seat }: Extract<ToWorker, { type: "forget" }>): void {
+function forget(seat: number): void {
   const work = seats.get(seat)?.work;
   if (work instanceof HostedMerge) work.end();
   seats.delete(seat);
@@ -93,8 +97,6 @@ port.on("message", (message: ToWorker) => {
   switch (message.type) {
     case "engine":
       return createEngine(message);
-    case "merge":
-      return createMerge(message);
     case "request":
       return void answer(message);
     case "cancel":
@@ -102,6 +104,6 @@ port.on("message", (message: ToWorker) => {
     case "supply":
       return supply(message);
     case "forget":
-      return forget(message);
+      return forget(message.seat);
   }
 });
