@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { encodeLTX, type LTXPage, type TXID } from "@ls/ltx";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type AttachContext, attach } from "../src/db/attach.js";
-import type { AttachOutcome, AttachRequest, EngineHost, EngineOp, EngineOpened, EngineRequests, StagedFile } from "../src/db/protocol.js";
+import type { AttachOutcome, AttachRequest, EngineHost, EngineOp, EngineOpened, EngineRequests, StagedFile, Told } from "../src/db/protocol.js";
 import { LSError } from "../src/errors.js";
 import { Destination } from "./destination.js";
 
@@ -52,6 +52,10 @@ class ScriptedHost implements EngineHost {
     this.#script = script;
     this.#opened = [...(script.opened ?? [{ position: { txid: script.probe.txid }, staged: [] }])];
     this.#outcomes = [...(script.attach ?? [])];
+  }
+
+  tell(op: Told): void {
+    this.asked.push(op);
   }
 
   async request<Op extends EngineOp>(op: Op, params: EngineRequests[Op]["params"]): Promise<EngineRequests[Op]["result"]> {

@@ -1,4 +1,4 @@
-import { readdirSync, readlinkSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import Database from "better-sqlite3";
@@ -422,6 +422,33 @@ test("the worker host does the same in another thread, and ends with its last en
   }
   expect(process.getActiveResourcesInfo().filter((name) => name === "MessagePort")).toEqual([]);
 }, 60_000);
+
+test.each(["worker", "inline"] as const)("what is told to an engine of kind %s is done in its order, and only a failure is heard of", async (kind) => {
+  using directory = tempDirectory();
+  const path = join(directory.path, "app.db");
+  const app = create(path);
+  fill(app, 10);
+  const workerURL = pathToFileURL(join(import.meta.dirname, "source-worker.mjs"));
+  const events: EngineEvent[] = [];
+  const host = createEngineHost({ kind, settings: settingsFor(path), driver: resolveDriver(Database), workerURL }, (event) => events.push(event));
+  host.tell("acknowledge", { txid: 1n });
+  await host.request("open", undefined);
+  expect(events).toMatchObject([{ type: "told-failed", code: "LS_NOT_OPEN" }]);
+  await host.request("attach", { remoteTXID: 0n, remoteTimestampMs: 0 });
+  const { txid } = await host.request("sync", undefined);
+  const staged = events.find((event) => event.type === "staged");
+  if (staged?.type !== "staged") throw new Error("nothing was staged");
+  fill(app, 1);
+  await host.request("sync", undefined);
+  expect(existsSync(staged.file.path)).toBe(true);
+  host.tell("acknowledge", { txid });
+  // Saves the table, after which nothing but the destination's answer keeps the file.
+  await host.request("close", { discard: false });
+  expect(existsSync(staged.file.path)).toBe(false);
+  expect(events.filter(({ type }) => type === "told-failed")).toHaveLength(1);
+  await host.dispose();
+  app.close();
+});
 
 test("a worker that dies fails its engines, and every later request at once", async () => {
   using directory = tempDirectory();

@@ -128,6 +128,8 @@ export interface EngineRequests {
 }
 
 export type EngineOp = keyof EngineRequests;
+/** What may be told without waiting for an answer: it happens with every cut, and each answer would wake the other thread. */
+export type Told = "acknowledge" | "merged";
 
 /** What the engine tells without being asked. */
 export type EngineEvent =
@@ -160,6 +162,8 @@ export type EngineEvent =
   | { readonly type: "checkpointed"; readonly walBytes: number }
   | { readonly type: "wal"; readonly bytes: number }
   | { readonly type: "warning"; readonly code: string; readonly message: string }
+  /** What it was told failed. */
+  | { readonly type: "told-failed"; readonly code: string; readonly message: string }
   /** The engine has stopped: `code` is an `LSErrorCode`. */
   | { readonly type: "failed"; readonly code: string; readonly message: string };
 
@@ -188,6 +192,8 @@ export interface EngineHost {
     params: EngineRequests[Op]["params"],
     options?: { signal?: AbortSignal | undefined },
   ): Promise<EngineRequests[Op]["result"]>;
+  /** As `request`, in its order with the others, without an answer; a failure comes as `told-failed`. */
+  tell<Op extends Told>(op: Op, params: EngineRequests[Op]["params"]): void;
   /** Ends the host itself; after `close` was answered, or to abandon an engine that no longer answers. */
   dispose(): Promise<void>;
 }

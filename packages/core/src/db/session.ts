@@ -348,6 +348,9 @@ export class Session {
         this.#events.emit(event);
         this.#attachLoop.start();
         break;
+      case "told-failed":
+        this.#unexpected(event);
+        break;
       case "failed":
         // `as`: the engine's failures carry the code of an LSError.
         this.#fail(new LSError(event.code as LSErrorCode, event.message));
@@ -365,7 +368,7 @@ export class Session {
 
   #uploaded(file: StagedFile): void {
     // While attaching, the position that is found then acknowledges. After a failure nobody keeps the files that this would free.
-    if (this.#attachLoop.state.kind === "attached") this.#host.request("acknowledge", { txid: file.txid }).catch((error: unknown) => this.#unexpected(error));
+    if (this.#attachLoop.state.kind === "attached") this.#host.tell("acknowledge", { txid: file.txid });
     const lagMs = Math.max(0, Date.now() - file.oldestCommitMs);
     const { txid, size, timestampMs } = file;
     this.#options.observer?.stored({ level: L0_LEVEL, minTXID: txid, maxTXID: txid, size, createdAt: new Date(timestampMs) });
@@ -375,7 +378,7 @@ export class Session {
 
   /** Level 1 of the destination holds everything up to this TXID. */
   merged(txid: TXID): void {
-    if (this.#attachLoop.state.kind === "attached") this.#host.request("merged", { txid }).catch((error: unknown) => this.#unexpected(error));
+    if (this.#attachLoop.state.kind === "attached") this.#host.tell("merged", { txid });
   }
 
   #uploadFailed({ file, error, failures, nextRetryMs }: UploadFailure): void {
@@ -394,7 +397,7 @@ export class Session {
     }
     this.#fail(error);
     // Read marks are let go, so that the application's checkpoints are its own again; what is staged stays for whoever resolves this.
-    this.#host.request("close", { discard: true }).catch((cause: unknown) => this.#unexpected(cause));
+    this.#host.request("close", { discard: true }).catch((cause: unknown) => this.#unexpected(reportOf(cause)));
   }
 
   #attachmentChanged(state: Attachment): void {
@@ -415,9 +418,8 @@ export class Session {
     this.#attachLoop.fail(error);
   }
 
-  #unexpected(error: unknown): void {
+  #unexpected({ code, message }: { readonly code: string; readonly message: string }): void {
     if (this.#health.ending || this.#attachLoop.state.kind === "failed") return;
-    const { code, message } = reportOf(error);
     this.#events.emit({ type: "warning", code, message });
   }
 }

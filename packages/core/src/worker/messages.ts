@@ -1,5 +1,5 @@
 import type { LTXFileSummary } from "@ls/ltx";
-import type { EngineEvent, EngineOp, EngineRequests, EngineSettings } from "../db/protocol.js";
+import type { EngineEvent, EngineOp, EngineRequests, EngineSettings, Told } from "../db/protocol.js";
 import type { LTXFileInfo } from "../replica-client.js";
 import type { DriverSpec } from "../sqlite/driver.js";
 import type { PlainError } from "./host-error.js";
@@ -45,6 +45,8 @@ export type Op = EngineOp | MergeOp;
 export type ToWorker =
   | { readonly type: "engine"; readonly seat: number; readonly settings: EngineSettings; readonly driver: DriverSpec }
   | { readonly type: "request"; readonly seat: number; readonly request: number; readonly op: Op; readonly params: unknown }
+  /** As a request, which only a failure answers: by an event. */
+  | { readonly type: "tell"; readonly seat: number; readonly op: Told; readonly params: EngineRequests[Told]["params"] }
   /** Cancels a request; it is answered all the same. */
   | { readonly type: "cancel"; readonly seat: number; readonly request: number }
   /** What a merge wanted; without a buffer: it could not be had. */

@@ -13,6 +13,7 @@ export function createWorkerHost(settings: EngineSettings, driver: DriverSpec, e
   seat.send({ type: "engine", seat: seat.seat, settings, driver });
   return {
     request: (op, params, options = {}) => seat.request(op, params, options.signal),
+    tell: (op, params) => seat.send({ type: "tell", seat: seat.seat, op, params }),
     dispose: () => seat.leave(),
   };
 }

@@ -8,6 +8,7 @@ import { driverFromSpec } from "../sqlite/resolve.js";
 import { toPlainError } from "./host-error.js";
 import { HostedMerge } from "./hosted-merge.js";
 import type { FromWorker, MergeSettings, Op, Requests, ToWorker } from "./messages.js";
+import { tellEngine } from "./tell-engine.js";
 
 /** Longest wait for a barrier's lock: the application is on another thread, and its transactions are short beside this. */
 const BARRIER_PATIENCE_MS = 20;
@@ -66,6 +67,11 @@ async function answer({ seat, request, op, params }: Extract<ToWorker, { type: "
   }
 }
 
+function tell({ seat, op, params }: Extract<ToWorker, { type: "tell" }>): void {
+  const work = seats.get(seat)?.work;
+  if (work instanceof Engine) tellEngine(work, op, params, (event) => send({ type: "event", seat, event }));
+}
+
 async function perform(work: Engine | HostedMerge, op: Op, params: unknown, signal: AbortSignal): Promise<Requests[Op]["result"]> {
   if (op === "merge" || op === "mergeNext" || op === "mergeVerify") {
     if (work instanceof HostedMerge) return work.request(op, signal);
@@ -99,6 +105,8 @@ port.on("message", (message: ToWorker) => {
       return createEngine(message);
     case "request":
       return void answer(message);
+    case "tell":
+      return tell(message);
     case "cancel":
       return seats.get(message.seat)?.running.get(message.request)?.abort();
     case "supply":
