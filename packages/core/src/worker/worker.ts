@@ -7,6 +7,7 @@ import type { EngineRequests } from "../db/protocol.js";
 import { driverFromSpec } from "../sqlite/resolve.js";
 import { toPlainError } from "./host-error.js";
 import { HostedMerge } from "./hosted-merge.js";
+import { watchIdleHeap } from "./idle-heap.js";
 import type { FromWorker, MergeSettings, Op, Requests, ToWorker } from "./messages.js";
 import { tellEngine } from "./tell-engine.js";
 
@@ -15,6 +16,7 @@ const BARRIER_PATIENCE_MS = 20;
 
 if (parentPort === null) throw new Error("this file is the entry of a worker thread");
 const port = parentPort;
+watchIdleHeap();
 
 interface Hosted {
   readonly work: Engine | HostedMerge;
