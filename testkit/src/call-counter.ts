@@ -9,8 +9,9 @@ export class CallCounter {
   /**
    * @param module a module's default export, such as that of `node:fs`.
    * @param names of functions in it.
+   * @param before what happens before each call.
    */
-  constructor(module: object, names: readonly string[]) {
+  constructor(module: object, names: readonly string[], before: () => void = () => {}) {
     // `as`: modules are objects whose members can be replaced; their types do not say so.
     this.#module = module as Record<string, unknown>;
     for (const name of names) {
@@ -19,6 +20,7 @@ export class CallCounter {
       this.#originals.set(name, original);
       this.#module[name] = (...args: unknown[]) => {
         this.#counts.set(name, this.count(name) + 1);
+        before();
         return Reflect.apply(original, module, args);
       };
     }

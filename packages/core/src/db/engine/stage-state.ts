@@ -1,8 +1,7 @@
 import type { Slicer } from "../../concurrency/slicer.js";
 import type { EngineEvent } from "../protocol.js";
 import type { LocalState } from "./local-state.js";
-import type { SnapshotView } from "./snapshot-view.js";
-import { cutState } from "./state-cut.js";
+import { cutState, type PageView } from "./state-cut.js";
 
 /** What a state cut found. */
 export interface StateOutcome {
@@ -12,7 +11,7 @@ export interface StateOutcome {
 
 export interface StateStep {
   readonly local: LocalState;
-  readonly view: SnapshotView;
+  readonly view: PageView;
   /** What differs from the table of the current TXID, or all of it. */
   readonly how: "diff" | "image";
   /** When the oldest commit in it was seen, ms since the epoch. */

@@ -4,8 +4,20 @@ import { WAL_HEADER_SIZE } from "../../wal/header.js";
 import type { MetaDirectory } from "../meta/meta-directory.js";
 import { PageTable } from "../meta/page-table.js";
 import { everyPage } from "./page-run.js";
-import type { SnapshotView } from "./snapshot-view.js";
 import { Staging } from "./staging.js";
+
+/** One committed state of the database. */
+export interface PageView {
+  readonly pageSize: number;
+  /** Database size in pages. */
+  readonly commit: number;
+  /** Salts of the WAL generation that it ends in; 0 without one. */
+  readonly salts: { readonly walSalt1: number; readonly walSalt2: number };
+  /** Reads `count` neighbouring pages to the start of `into`. Pages that the database file does not have are zeros. */
+  readRun(firstPgno: number, count: number, into: Uint8Array): void;
+  /** Where nothing keeps others from writing. @throws Doubt when what was read is not to be relied on. */
+  check?(): void;
+}
 
 export interface StateCut {
   /** Hashes of every page of the view. */
@@ -21,7 +33,7 @@ export interface StateCut {
  * batches and the page table.
  */
 export async function cutState(
-  view: SnapshotView,
+  view: PageView,
   base: PageTable | undefined,
   { meta, txid, timestampMs }: { readonly meta: MetaDirectory; readonly txid: TXID; readonly timestampMs: number },
   slicer: Slicer,
@@ -54,6 +66,7 @@ export async function cutState(
     }
     // Before the disk is waited for: many databases that wait at a time would each hold a MiB.
     hasher.dispose();
+    view.check?.();
     if (base !== undefined && staging.pageCount === 0 && base.commit === commit) {
       staging.abort();
       return { table, differingPages: 0, size: undefined };

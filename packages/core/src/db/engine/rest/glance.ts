@@ -1,12 +1,11 @@
-import { statSync } from "node:fs";
 import type { Slicer } from "../../../concurrency/slicer.js";
-import { BorrowedFile, type FileIdentity, walPathOf } from "../../../sqlite/borrowed-files.js";
+import { BorrowedFile, type FileIdentity } from "../../../sqlite/borrowed-files.js";
 import type { SQLiteDriver } from "../../../sqlite/driver.js";
-import { ReadMark } from "../../../sqlite/read-mark.js";
 import type { EngineEvent } from "../../protocol.js";
+import { Doubt } from "../doubt.js";
 import type { LocalState } from "../local-state.js";
-import { SnapshotView } from "../snapshot-view.js";
 import { stageState } from "../stage-state.js";
+import type { PageView } from "../state-cut.js";
 
 export interface GlanceParts {
   readonly driver: SQLiteDriver;
@@ -14,46 +13,69 @@ export interface GlanceParts {
   readonly local: LocalState;
   /** When it was noticed that something had happened to the files, ms since the epoch. */
   readonly noticedMs: number;
+  /** Whether nothing has happened to the files since the look before this one. */
+  readonly isUntouched: () => boolean;
   readonly emit: (event: EngineEvent) => void;
 }
 
-/** Where SQLite's header has the page size, and the versions of the format: 2 and 2 = WAL mode. */
-const HEADER = { pageSize: 16, writeVersion: 18, readVersion: 19, size: 20 } as const;
+/** Places in the header of an SQLite database. */
+const HEADER = { pageSize: 16, writeVersion: 18, readVersion: 19, changes: 24, pageCount: 28, changesOfPageCount: 92, size: 100 } as const;
+/** Version of the file format that stands for WAL mode. */
+const WAL_VERSION = 2;
 
 /**
- * Compares a database without a WAL with its page table, through one connection, and stages what differs.
+ * Compares a database that has no WAL with its page table, and stages what differs.
  *
- * As long as the read transaction lives, the file is frozen: the WAL was empty when it had begun, so whatever is committed now lies behind its
- * mark, and no checkpoint copies that.
+ * No lock is taken, and no transaction begun, which would make a WAL: where there is none no checkpoint is under way, so nobody writes to the database
+ * file. That it was like that all the time is looked at once more before the file is staged for good. The connection only keeps a descriptor.
  * @returns the file that was compared; `undefined` when there is more to it than that.
+ * @throws Doubt when somebody wrote meanwhile.
  */
-export async function glance({ driver, path, local, noticedMs, emit }: GlanceParts, slicer: Slicer): Promise<FileIdentity | undefined> {
+export async function glance({ driver, path, local, noticedMs, isUntouched, emit }: GlanceParts, slicer: Slicer): Promise<FileIdentity | undefined> {
   const { table } = local;
   if (table === undefined) return undefined;
-  const mark = new ReadMark(driver.open(path, { readonly: true, timeoutMs: 0 }));
+  const connection = driver.open(path, { readonly: true, timeoutMs: 0 });
   try {
-    mark.begin();
     const database = BorrowedFile.find(path);
-    // Order matters: frames that were there before the transaction began could be copied into the file while it is read.
-    if (database === undefined || !isEmpty(walPathOf(path)) || !isWALDatabase(database, table.pageSize)) return undefined;
-    const parts = { database, readAt: () => 0, pageSize: table.pageSize };
-    const view = await SnapshotView.take(parts, mark, { header: undefined, frames: 0, backfilled: 0 }, slicer);
-    await stageState({ local, view, how: "diff", oldestCommitMs: noticedMs, emit }, slicer);
+    if (database === undefined) return undefined;
+    const commit = pageCount(database, table.pageSize);
+    if (commit === undefined) return undefined;
+    await stageState({ local, view: viewOf(database, table.pageSize, commit, isUntouched), how: "diff", oldestCommitMs: noticedMs, emit }, slicer);
     return database.identity;
   } finally {
-    mark.connection.close();
+    connection.close();
   }
 }
 
-function isEmpty(path: string): boolean {
-  return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0;
-}
-
-function isWALDatabase(database: BorrowedFile, pageSize: number): boolean {
+/** Pages of a database in WAL mode with pages of this size that fill its file; `undefined` for any other. */
+function pageCount(database: BorrowedFile, pageSize: number): number | undefined {
   const header = new Uint8Array(HEADER.size);
   const view = new DataView(header.buffer);
-  if (database.batch((readAt) => readAt(header, 0)) < HEADER.size) return false;
+  if (database.batch((readAt) => readAt(header, 0)) < HEADER.size) return undefined;
+  if (header[HEADER.writeVersion] !== WAL_VERSION || header[HEADER.readVersion] !== WAL_VERSION) return undefined;
   // 65,536 does not fit into the two bytes, and is 1.
   const stored = view.getUint16(HEADER.pageSize, false);
-  return header[HEADER.writeVersion] === 2 && header[HEADER.readVersion] === 2 && (stored === 1 ? 65_536 : stored) === pageSize;
+  if ((stored === 1 ? 65_536 : stored) !== pageSize) return undefined;
+  const count = view.getUint32(HEADER.pageCount, false);
+  // The count is valid as of a change that has to be the last one, or SQLite goes by the file's size.
+  const valid = view.getUint32(HEADER.changes, false) === view.getUint32(HEADER.changesOfPageCount, false);
+  return valid && count > 0 && database.size() === count * pageSize ? count : undefined;
+}
+
+function viewOf(database: BorrowedFile, pageSize: number, commit: number, isUntouched: () => boolean): PageView {
+  return {
+    pageSize,
+    commit,
+    salts: { walSalt1: 0, walSalt2: 0 },
+    readRun: (first, count, into) => {
+      const run = into.subarray(0, count * pageSize);
+      run.fill(
+        0,
+        database.batch((readAt) => readAt(run, (first - 1) * pageSize)),
+      );
+    },
+    check: () => {
+      if (!isUntouched()) throw new Doubt("somebody wrote to the database while it was compared");
+    },
+  };
 }

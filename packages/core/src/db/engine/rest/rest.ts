@@ -242,7 +242,7 @@ export class Rest {
     const { hold } = this.#parts;
     this.#parts.checkCopies();
     const unbroken = await hold.takeUp(slicer);
-    if (!unbroken || !(await this.#compare(atMs, slicer))) {
+    if (!unbroken || !(await this.#compare(atMs, () => sameFiles(stamp, this.#stamp(resting.walPath)), slicer))) {
       this.#risen(resting);
       await this.#goOn(unbroken, slicer);
       return;
@@ -258,10 +258,10 @@ export class Rest {
   }
 
   /** @returns whether the state in the file is staged, and its page table safe. */
-  async #compare(noticedMs: number, slicer: Slicer): Promise<boolean> {
+  async #compare(noticedMs: number, isUntouched: () => boolean, slicer: Slicer): Promise<boolean> {
     const { hold, driver, settings, emit } = this.#parts;
     try {
-      const identity = await glance({ driver, path: settings.path, local: hold.state, noticedMs, emit }, slicer);
+      const identity = await glance({ driver, path: settings.path, local: hold.state, noticedMs, isUntouched, emit }, slicer);
       if (identity === undefined) return false;
       hold.state.keepTable(identity, undefined);
       return hold.state.isKeptFor(identity);
