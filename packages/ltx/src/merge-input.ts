@@ -8,8 +8,18 @@ import { legacyFrameLimit, legacyFrameSize } from "./legacy-frame.js";
 import { PageSequence } from "./page-sequence.js";
 import { FileTail, type LTXTrailer } from "./tail.js";
 
-/** The bytes of one file. Where they come synchronously, nothing is waited for: that counts with thousands of small files. */
-export type LTXMergeSource = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+type Chunk = IteratorResult<Uint8Array>;
+
+interface MixedIterator {
+  next(): Chunk | Promise<Chunk>;
+  return?(): Promise<unknown>;
+}
+
+/**
+ * The bytes of one file. What comes synchronously is not waited for, which counts with thousands of small files; an iterator may also give some
+ * chunks at once and promises of others.
+ */
+export type LTXMergeSource = AsyncIterable<Uint8Array> | Iterable<Uint8Array> | { [Symbol.asyncIterator](): MixedIterator };
 
 /** Not a small integer: a field that holds one at first and not later makes every object change its shape. */
 const MAX_UINT32 = 0xffff_ffff;
@@ -44,9 +54,7 @@ export class MergeInput {
   databaseChecksum: DatabaseChecksum | undefined;
   trailer: LTXTrailer | undefined;
 
-  /** One of the two. */
-  readonly #iterator: Iterator<Uint8Array> | undefined;
-  readonly #asyncIterator: AsyncIterator<Uint8Array> | undefined;
+  readonly #iterator: AsyncIterator<Uint8Array> | Iterator<Uint8Array> | MixedIterator;
   /** Whether the source has nothing more to give: it needs no closing then. */
   #exhausted = false;
   readonly #index: PageIndexDigest;
@@ -67,8 +75,7 @@ export class MergeInput {
    */
   constructor(source: LTXMergeSource, order: number, scratch: Uint8Array<ArrayBuffer>) {
     this.#index = new PageIndexDigest(scratch);
-    if (Symbol.asyncIterator in source) this.#asyncIterator = source[Symbol.asyncIterator]();
-    else this.#iterator = source[Symbol.iterator]();
+    this.#iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
     this.order = order;
   }
 
@@ -157,18 +164,19 @@ export class MergeInput {
     // Moved away before the next chunk is asked for, which may overwrite this one. It may be a part of the joint already.
     const rest = this.bytes.length - this.at;
     if (rest > 0) this.#join(this.bytes.subarray(this.at), 0);
-    if (this.#asyncIterator !== undefined) return this.#fillLater(this.#asyncIterator, rest);
-    this.#take(this.#iterator?.next(), rest);
+    const next = this.#iterator.next();
+    if (isPromise(next)) return this.#takeLater(next, rest);
+    this.#take(next, rest);
     return undefined;
   }
 
-  async #fillLater(iterator: AsyncIterator<Uint8Array>, rest: number): Promise<void> {
-    this.#take(await iterator.next(), rest);
+  async #takeLater(next: Promise<Chunk>, rest: number): Promise<void> {
+    this.#take(await next, rest);
   }
 
   /** Goes on with a chunk of the source, behind the `rest` bytes that are left of what came before. */
-  #take(next: IteratorResult<Uint8Array> | undefined, rest: number): void {
-    if (next === undefined || next.done === true) throw new LTXError("LTX_TRUNCATED", "the file ends in its header or page block");
+  #take(next: Chunk, rest: number): void {
+    if (next.done === true) throw new LTXError("LTX_TRUNCATED", "the file ends in its header or page block");
     const chunk = next.value;
     if (rest === 0) {
       this.#use(chunk, 0);
@@ -210,27 +218,36 @@ export class MergeInput {
     this.bytes = NO_BYTES;
     this.#joint = NO_BYTES;
     this.#nextChunk = undefined;
-    if (this.#asyncIterator !== undefined) return this.#finishLater(this.#asyncIterator, tail);
-    for (let next = this.#iterator?.next(); next !== undefined && next.done !== true; next = this.#iterator?.next()) tail.push(next.value);
-    this.#finish(tail);
-    return undefined;
+    return this.#finish(tail);
   }
 
-  async #finishLater(iterator: AsyncIterator<Uint8Array>, tail: FileTail): Promise<void> {
-    for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) tail.push(next.value);
-    this.#finish(tail);
+  #finish(tail: FileTail): Promise<void> | undefined {
+    for (;;) {
+      const next = this.#iterator.next();
+      if (isPromise(next)) return this.#finishLater(next, tail);
+      if (this.#isLast(next, tail)) return undefined;
+    }
   }
 
-  #finish(tail: FileTail): void {
+  async #finishLater(next: Promise<Chunk>, tail: FileTail): Promise<void> {
+    if (!this.#isLast(await next, tail)) await this.#finish(tail);
+  }
+
+  /** Takes what follows the page block. */
+  #isLast(next: Chunk, tail: FileTail): boolean {
+    if (next.done !== true) {
+      tail.push(next.value);
+      return false;
+    }
     this.#exhausted = true;
     this.trailer = tail.finish();
+    return true;
   }
 
   /** Tells the source that nothing more is wanted, unless it has given everything. That it fails to close changes nothing: its bytes are not needed any more. */
   async close(): Promise<void> {
     try {
-      this.#iterator?.return?.();
-      await this.#asyncIterator?.return?.();
+      await this.#iterator.return?.();
     } catch {}
   }
 
@@ -238,4 +255,8 @@ export class MergeInput {
   get isOpen(): boolean {
     return !this.#exhausted;
   }
+}
+
+function isPromise(next: Chunk | Promise<Chunk>): next is Promise<Chunk> {
+  return "then" in next;
 }

@@ -48,6 +48,7 @@ async function merge(files: readonly Uint8Array[], chunkSize: number): Promise<U
     (file) => chunksNow(file, chunkSize),
     (file, i) => (i % 2 === 0 ? chunksNow(file, chunkSize) : shortLivedChunks(file, chunkSize)),
     (file, i) => (i % 2 === 0 ? chunks(file, chunkSize) : [file]),
+    (file) => nowAndLater(file, chunkSize),
   ];
   const [first, ...others] = await Promise.allSettled([
     collect(mergeLTX(files.map((file) => chunks(file, chunkSize)))),
@@ -72,6 +73,20 @@ function* chunksNow(bytes: Uint8Array, size: number): Generator<Uint8Array> {
     yield copy;
     copy.fill(0xa5);
   }
+}
+
+/** Every other chunk comes synchronously. */
+function nowAndLater(bytes: Uint8Array, size: number): LTXMergeSource {
+  const inner = chunksNow(bytes, size);
+  let isNow = false;
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next: () => {
+        isNow = !isNow;
+        return isNow ? inner.next() : Promise.resolve().then(() => inner.next());
+      },
+    }),
+  };
 }
 
 /** Chunks that come synchronously or not, of a source that is counted. */

@@ -5,7 +5,7 @@ import { L0_LEVEL } from "../levels.js";
 import type { LTXFileInfo, LTXFileRef } from "../replica-client.js";
 import type { FileRange } from "../restore/fetch.js";
 import { fileSystemError, systemErrorCode } from "../system-error.js";
-import type { ReadLocal } from "./merge-source.js";
+import type { ReadLocal } from "./range-source.js";
 
 /** Where a byte goes that nobody wants. */
 const BEYOND = new Uint8Array(1);

@@ -3,21 +3,8 @@ import type { LTXMergeSource } from "@ls/ltx";
 import { Limit } from "../concurrency/limit.js";
 import { Slicer } from "../concurrency/slicer.js";
 import type { LTXFileInfo } from "../replica-client.js";
-import type { FileRange } from "../restore/fetch.js";
 import { uninitialized } from "../uninitialized.js";
-import { BUFFERS_PER_SOURCE } from "./merge-budget.js";
-
-/**
- * Fills the start of a buffer with a range of a file's local copy.
- * @returns false when there is no such copy (any more).
- */
-export type ReadLocal = (range: FileRange, buffer: Uint8Array) => boolean;
-
-/**
- * Gets a range of a file from the destination: into the start of `buffer`, or of one as large that takes its place. `buffer` is lent until the
- * promise has settled.
- */
-export type FetchRange = (range: FileRange, buffer: Uint8Array<ArrayBuffer>, signal: AbortSignal) => Promise<Uint8Array<ArrayBuffer>>;
+import { type FetchRange, LocalSource, RangeSource, type ReadLocal, type SharedByInputs } from "./range-source.js";
 
 /** Memory for many small things that go together: one buffer of its own costs as much as to fill it. */
 class Slab {
@@ -52,7 +39,7 @@ export interface SourceOptions {
   readonly readLocal: ReadLocal | undefined;
   /** Bytes that a source fetches at a time. */
   readonly rangeBytes: number;
-  /** Requests to the destination and reads of local copies under way at a time. */
+  /** Requests to the destination under way at a time. */
   readonly reads: number;
   readonly signal: AbortSignal;
 }
@@ -61,7 +48,7 @@ export interface SourceOptions {
  * The inputs of one merge, which may be thousands: what they have in common exists once. When one fails or is left before its end, the merge is
  * over, and so is what the others fetch.
  */
-export class MergeSources {
+export class MergeSources implements SharedByInputs {
   readonly fetch: FetchRange;
   readonly readLocal: ReadLocal | undefined;
   readonly rangeBytes: number;
@@ -96,7 +83,8 @@ export class MergeSources {
     const whole = await this.#readWhole(files.filter((file) => file.size <= this.rangeBytes));
     return files.map((file) => {
       const bytes = whole.get(file);
-      return bytes === undefined ? new RangeSource(this, file) : [bytes];
+      if (bytes !== undefined) return [bytes];
+      return this.readLocal === undefined ? new RangeSource(this, file) : new LocalSource(this, file, this.readLocal);
     });
   }
 
@@ -143,77 +131,5 @@ export class MergeSources {
   end(reason: unknown = LEFT): void {
     this.#parent.removeEventListener("abort", this.#follow);
     this.#cancel.abort(reason);
-  }
-}
-
-/**
- * The bytes of one input of a merge, in ranges: from the local copy as long as there is one, else from the destination. Between two ranges
- * nothing is held open, so it does not matter how long the merge reads from other inputs meanwhile. One range is fetched ahead.
- * A chunk stays valid until the next but one is asked for. No generator: thousands of small inputs would mostly pay for those.
- */
-export class RangeSource implements AsyncIterableIterator<Uint8Array> {
-  readonly #sources: MergeSources;
-  readonly #file: LTXFileInfo;
-  readonly #buffers: Uint8Array<ArrayBuffer>[] = [];
-  #offset = 0;
-  #count = 0;
-  #running: Promise<Uint8Array> | undefined;
-
-  constructor(sources: MergeSources, file: LTXFileInfo) {
-    this.#sources = sources;
-    this.#file = file;
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  async next(): Promise<IteratorResult<Uint8Array, undefined>> {
-    const running = this.#running ?? this.#fetchNext();
-    if (running === undefined) return { value: undefined, done: true };
-    try {
-      const value = await running;
-      this.#running = this.#fetchNext();
-      return { value, done: false };
-    } catch (error) {
-      this.#sources.end(error);
-      throw error;
-    }
-  }
-
-  /** The buffers are done with only when nothing writes to them any more. */
-  async return(): Promise<IteratorResult<Uint8Array, undefined>> {
-    if (this.#running !== undefined) {
-      this.#sources.end();
-      await this.#running.catch(() => {});
-    }
-    this.#offset = this.#file.size;
-    this.#running = undefined;
-    return { value: undefined, done: true };
-  }
-
-  #fetchNext(): Promise<Uint8Array> | undefined {
-    const { size } = this.#file;
-    if (this.#offset >= size) return undefined;
-    const range = { file: this.#file, offset: this.#offset, size: Math.min(this.#sources.rangeBytes, size - this.#offset) };
-    this.#offset += range.size;
-    const fetched = this.#fetch(range, this.#count++ % BUFFERS_PER_SOURCE);
-    // It is awaited in its turn; until then its failure is no unhandled rejection.
-    fetched.catch(() => {});
-    return fetched;
-  }
-
-  async #fetch(range: FileRange, slot: number): Promise<Uint8Array> {
-    const { fetch, readLocal, reads, signal, slicer } = this.#sources;
-    const buffer = await reads.run(async () => {
-      signal.throwIfAborted();
-      if (readLocal !== undefined && slicer.due) await slicer.pause();
-      const own = this.#buffers[slot] ?? uninitialized(range.size);
-      const isLocal = readLocal?.(range, own) === true;
-      signal.throwIfAborted();
-      return isLocal ? own : fetch(range, own, signal);
-    });
-    this.#buffers[slot] = buffer;
-    return buffer.length === range.size ? buffer : buffer.subarray(0, range.size);
   }
 }

@@ -4,8 +4,8 @@ import { isLSError, LSError } from "../errors.js";
 import type { LTXFileInfo, LTXFileRef, ReplicaClient } from "../replica-client.js";
 import { fillRange, ShortFile } from "../restore/fetch.js";
 import { type DamagedFile, fileLabel } from "../restore/plan-error.js";
-import type { FetchRange } from "./merge-source.js";
 import type { Merging } from "./merging.js";
+import type { FetchRange } from "./range-source.js";
 
 /** A merge that fails although each of its files is sound is tried once more: what was read may have been damaged on its way. */
 const ATTEMPTS = 2;

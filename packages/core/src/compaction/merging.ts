@@ -1,7 +1,8 @@
 import { type LTXFileSummary, mergeLTX, verifyLTX } from "@ls/ltx";
 import type { LTXFileInfo } from "../replica-client.js";
 import { rangeBytesFor } from "./merge-budget.js";
-import { type FetchRange, MergeSources, RangeSource, type ReadLocal } from "./merge-source.js";
+import { MergeSources } from "./merge-source.js";
+import { type FetchRange, RangeSource, type ReadLocal } from "./range-source.js";
 
 /** Reads of one merge under way at a time. */
 const READS = 8;

@@ -1,6 +1,6 @@
 import { readLocalOf } from "../compaction/local-copies.js";
-import type { FetchRange } from "../compaction/merge-source.js";
 import { DirectMerging } from "../compaction/merging.js";
+import type { FetchRange } from "../compaction/range-source.js";
 import { concatBytes } from "../concat-bytes.js";
 import { uninitialized } from "../uninitialized.js";
 import type { MergeChunk, MergeOp, MergeRequests, MergeSettings, Want } from "./messages.js";

@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
 import type { LTXFileSummary } from "@ls/ltx";
-import type { FetchRange } from "../compaction/merge-source.js";
 import type { MergeJob, Merging } from "../compaction/merging.js";
+import type { FetchRange } from "../compaction/range-source.js";
 import type { LTXFileInfo } from "../replica-client.js";
 import type { MergeSettings, Want } from "./messages.js";
 import { WorkerSeat } from "./shared-worker.js";
