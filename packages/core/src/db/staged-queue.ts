@@ -37,7 +37,9 @@ export class StagedQueue {
 
   /** Adds a file with a higher TXID than all others. */
   push(file: StagedFile): void {
-    this.#files.push(file);
+    // Most queues of many have one file at a time: an array that grows takes room for sixteen.
+    if (this.#files.length === 0) this.#files = [file];
+    else this.#files.push(file);
     this.#bytes += file.size;
   }
 

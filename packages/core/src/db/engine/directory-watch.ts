@@ -1,9 +1,13 @@
 import { type FSWatcher, watch } from "node:fs";
 
-interface Subscriber {
-  readonly names: ReadonlySet<string>;
-  readonly onEvent: () => void;
-  readonly onEnd: () => void;
+/** Whoever wants to know what happens to some files of a directory. */
+export interface Subscriber {
+  /** Their names. */
+  readonly names: readonly string[];
+  /** Something happens to one of them. */
+  onEvent(): void;
+  /** The directory cannot be watched any more. */
+  onEnd(): void;
 }
 
 /** One watch per directory and thread, however many databases lie in it: the system counts watches, and each event would wake all of them. */
@@ -11,7 +15,7 @@ class SharedWatch {
   static readonly #active = new Map<string, SharedWatch>();
   readonly #directory: string;
   readonly #watcher: FSWatcher;
-  readonly #byName = new Map<string, Set<Subscriber>>();
+  readonly #byName = new Map<string, readonly Subscriber[]>();
   readonly #all = new Set<Subscriber>();
 
   static of(directory: string): SharedWatch {
@@ -32,18 +36,16 @@ class SharedWatch {
   add(subscriber: Subscriber): void {
     this.#all.add(subscriber);
     for (const name of subscriber.names) {
-      const others = this.#byName.get(name);
-      if (others === undefined) this.#byName.set(name, new Set([subscriber]));
-      else others.add(subscriber);
+      this.#byName.set(name, [...(this.#byName.get(name) ?? []), subscriber]);
     }
   }
 
   remove(subscriber: Subscriber): void {
     this.#all.delete(subscriber);
     for (const name of subscriber.names) {
-      const subscribers = this.#byName.get(name);
-      subscribers?.delete(subscriber);
-      if (subscribers?.size === 0) this.#byName.delete(name);
+      const others = this.#byName.get(name)?.filter((one) => one !== subscriber) ?? [];
+      if (others.length > 0) this.#byName.set(name, others);
+      else this.#byName.delete(name);
     }
     if (this.#all.size === 0) this.#close();
   }
@@ -61,14 +63,12 @@ class SharedWatch {
 }
 
 /**
- * Calls `onEvent` when something happens to files of these names in a directory.
- * @param onEnd the directory cannot be watched any more.
+ * Watches files of a directory for somebody.
  * @returns a function that ends it.
  * @throws the system's error where the directory cannot be watched.
  */
-export function watchFiles(directory: string, names: ReadonlySet<string>, onEvent: () => void, onEnd: () => void): () => void {
+export function watchFiles(directory: string, subscriber: Subscriber): () => void {
   const shared = SharedWatch.of(directory);
-  const subscriber = { names, onEvent, onEnd };
   shared.add(subscriber);
   return () => shared.remove(subscriber);
 }

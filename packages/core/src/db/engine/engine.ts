@@ -115,8 +115,8 @@ export class Engine {
     return this.#queue.run(async (operationSignal) => {
       if (this.#failure !== undefined) throw this.#failure;
       try {
-        const handler = this.#handlers[op as Exclude<EngineOp, "close">];
-        return (await handler(params as never, new Slicer(operationSignal))) as Result;
+        const handler = Engine.#HANDLERS[op as Exclude<EngineOp, "close">];
+        return (await handler(this, params as never, new Slicer(operationSignal))) as Result;
       } catch (error) {
         throw operationSignal.aborted ? operationSignal.reason : withCode(error);
       } finally {
@@ -125,36 +125,41 @@ export class Engine {
     }, signal);
   }
 
-  readonly #handlers: {
-    readonly [Op in Exclude<EngineOp, "close">]: (params: EngineRequests[Op]["params"], slicer: Slicer) => Promise<EngineRequests[Op]["result"]>;
+  /** One table for all engines. */
+  static readonly #HANDLERS: {
+    readonly [Op in Exclude<EngineOp, "close">]: (
+      engine: Engine,
+      params: EngineRequests[Op]["params"],
+      slicer: Slicer,
+    ) => Promise<EngineRequests[Op]["result"]>;
   } = {
-    open: (_, slicer) => this.#open(slicer),
-    putStaged: ({ txid, chunk, final }, slicer) => this.#hold.state.putStaged(txid, chunk, final, slicer),
-    dropDamaged: async ({ txid }, slicer) => {
-      const { state } = this.#hold;
+    open: (engine, _, slicer) => engine.#open(slicer),
+    putStaged: (engine, { txid, chunk, final }, slicer) => engine.#hold.state.putStaged(txid, chunk, final, slicer),
+    dropDamaged: async (engine, { txid }, slicer) => {
+      const { state } = engine.#hold;
       if (state.position.damagedTXID === txid) await state.dropNewest(slicer);
       return undefined;
     },
-    attach: async (request, slicer) => {
-      await this.#rest.rise(slicer);
-      return this.#rest.inRoom(slicer, () => this.#capturing.attach(request, slicer));
+    attach: async (engine, request, slicer) => {
+      await engine.#rest.rise(slicer);
+      return engine.#rest.inRoom(slicer, () => engine.#capturing.attach(request, slicer));
     },
-    sync: async (_, slicer) => {
+    sync: async (engine, _, slicer) => {
       // Whoever rests untouched has everything staged and acknowledged.
-      if (!this.#rest.isUntouched()) await this.#awake(slicer, (loop) => this.#capturing.cutAll(loop, slicer));
-      return { txid: this.#hold.state.txid };
+      if (!engine.#rest.isUntouched()) await engine.#awake(slicer, (loop) => engine.#capturing.cutAll(loop, slicer));
+      return { txid: engine.#hold.state.txid };
     },
-    checkpoint: (_, slicer) => this.#awake(slicer, (loop) => this.#checkpoint(loop, slicer)),
-    probe: (_, slicer) => unlessBusy(slicer, async () => this.#probe()),
-    acknowledge: async ({ txid }) => this.#acknowledge(txid),
-    merged: async ({ txid }, slicer) => {
-      if (!this.#rest.away) await this.#hold.known?.merged(txid, slicer);
+    checkpoint: (engine, _, slicer) => engine.#awake(slicer, (loop) => engine.#checkpoint(loop, slicer)),
+    probe: (engine, _, slicer) => unlessBusy(slicer, async () => engine.#probe()),
+    acknowledge: async (engine, { txid }) => engine.#acknowledge(txid),
+    merged: async (engine, { txid }, slicer) => {
+      if (!engine.#rest.away) await engine.#hold.known?.merged(txid, slicer);
       return undefined;
     },
-    snapshotOpen: (_, slicer) => this.#awake(slicer, (loop) => this.#openSnapshot(loop, slicer)),
-    snapshotRead: async (_, slicer) => ({ chunk: await this.#capturing.running().attached.readSnapshot(slicer) }),
-    snapshotClose: async () => {
-      this.#capturing.loop?.attached.closeSnapshot();
+    snapshotOpen: (engine, _, slicer) => engine.#awake(slicer, (loop) => engine.#openSnapshot(loop, slicer)),
+    snapshotRead: async (engine, _, slicer) => ({ chunk: await engine.#capturing.running().attached.readSnapshot(slicer) }),
+    snapshotClose: async (engine) => {
+      engine.#capturing.loop?.attached.closeSnapshot();
       return undefined;
     },
   };

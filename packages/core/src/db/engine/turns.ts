@@ -33,6 +33,7 @@ export class Turns {
   /** Sets the timer; after everything that may have changed what is due. */
   schedule(): void {
     clearTimeout(this.#timer);
+    this.#timer = undefined;
     const due = this.#stopped ? undefined : this.#work.nextDue();
     // Timers count in whole milliseconds, and cut off the rest: one that goes off early finds nothing to do, and needs another.
     if (due !== undefined) this.#timer = setTimeout(() => this.#enqueue(), Math.max(0, Math.ceil(due - performance.now())));

@@ -37,14 +37,9 @@ export class DatabaseWatch {
   start(): void {
     if (this.#end !== undefined) return;
     const file = followLinks(this.#path);
-    const names = new Set([basename(file), `${basename(file)}-wal`]);
+    const names = [basename(file), `${basename(file)}-wal`];
     try {
-      this.#end = watchFiles(
-        dirname(file),
-        names,
-        () => this.#onEvent(),
-        () => this.stop(),
-      );
+      this.#end = watchFiles(dirname(file), { names, onEvent: () => this.#onEvent(), onEnd: () => this.stop() });
     } catch {
       // Polling is the net under every watch, so a refused watch costs latency only.
     }

@@ -30,20 +30,30 @@ export function directoryExists(path: string): boolean {
  */
 export class MetaDirectory {
   readonly path: string;
-  /** Level-0 files: `<txid>-<txid>.ltx`. */
-  readonly stagedPath: string;
-  readonly ownPath: string;
-  readonly lockPath: string;
-  readonly pageTablePath: string;
   readonly owner: FileOwner;
 
   constructor(path: string, owner: FileOwner) {
     this.path = resolve(path);
     this.owner = owner;
-    this.stagedPath = join(this.path, "ltx", "0");
-    this.ownPath = join(this.path, "ls");
-    this.lockPath = join(this.ownPath, "lock");
-    this.pageTablePath = join(this.ownPath, "pages");
+  }
+
+  // Made when they are asked for: thousands of directories are known, and nearly all of them rest.
+
+  /** Level-0 files: `<txid>-<txid>.ltx`. */
+  get stagedPath(): string {
+    return join(this.path, "ltx", "0");
+  }
+
+  get ownPath(): string {
+    return join(this.path, "ls");
+  }
+
+  get lockPath(): string {
+    return join(this.path, "ls", "lock");
+  }
+
+  get pageTablePath(): string {
+    return join(this.path, "ls", "pages");
   }
 
   /** Whether the directory exists that this one lies in. */

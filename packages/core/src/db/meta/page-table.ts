@@ -3,7 +3,7 @@ import type { PageHashes } from "../protocol.js";
 
 /** Entry of a page whose hash is not known: it differs from everything. A real hash of 0 only costs a needless page. */
 const UNKNOWN = 0;
-const MIN_CAPACITY = 64;
+const MIN_CAPACITY = 8;
 
 /**
  * One 8-byte hash (XXH64 as `PageHasher` of `@ls/ltx` gives it) per page of a database state. Comparing it with the database tells which

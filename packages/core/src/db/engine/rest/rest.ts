@@ -186,9 +186,7 @@ export class Rest {
       notice: undefined,
       refused: false,
       held: false,
-      get everyMs() {
-        return watch.active ? Math.max(pollMs, WATCHED_POLL_MS) : pollMs;
-      },
+      everyMs: () => (watch.active ? Math.max(pollMs, WATCHED_POLL_MS) : pollMs),
       look: () => {
         if (!this.isUntouched()) turn();
       },

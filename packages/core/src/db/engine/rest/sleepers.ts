@@ -4,7 +4,7 @@ const TICK_MS = 500;
 /** A database that rests, to be looked at from time to time. */
 export interface Sleeper {
   /** Time between two looks, ms. */
-  readonly everyMs: number;
+  everyMs(): number;
   /** A look; does not throw. */
   look(): void;
 }
@@ -15,7 +15,7 @@ let timer: NodeJS.Timeout | undefined;
 
 export function addSleeper(sleeper: Sleeper): void {
   // Spread out: those that begin to rest together are not looked at together.
-  dueAt.set(sleeper, performance.now() + sleeper.everyMs * (0.5 + Math.random() / 2));
+  dueAt.set(sleeper, performance.now() + sleeper.everyMs() * (0.5 + Math.random() / 2));
   timer ??= setInterval(lookAtDue, TICK_MS);
 }
 
@@ -31,7 +31,7 @@ function lookAtDue(): void {
   const now = performance.now();
   for (const [sleeper, at] of dueAt) {
     if (now < at) continue;
-    dueAt.set(sleeper, now + sleeper.everyMs);
+    dueAt.set(sleeper, now + sleeper.everyMs());
     sleeper.look();
   }
 }
