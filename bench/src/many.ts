@@ -21,6 +21,8 @@ const { numbers, switches, record } = readFlags(
     seconds: { normal: 20, quick: 3, min: 1 },
     // Commits a second, each to a database chosen at random.
     rate: { normal: 10, quick: 10, min: 1 },
+    // Seconds of them before those that are measured: what is meant is how it goes on for weeks, with merges under way and compilers done.
+    warm: { normal: 60, quick: 1, min: 0 },
     // Between the first sync and the measurement: nobody is idle before.
     settle: { normal: 70, quick: 3, min: 0 },
     // The same for upstream, which has nothing that comes later than its first merges, half a minute after its start.
@@ -69,6 +71,18 @@ async function measure(pid: number, work: (until: number) => Promise<void>): Pro
   return { cpu: ((cpuSeconds(pid) ?? 0) - before) / seconds, rssBytes: Number(kib) * 1024, descriptors: readdirSync(`/proc/${pid}/fd`).length };
 }
 
+/** Commits to databases at random, each of which is opened for it and closed again. @returns how many there were */
+async function commitUntil(directory: string, until: number): Promise<number> {
+  let commits = 0;
+  while (performance.now() < until) {
+    const db = new Database(join(directory, `${random.int(0, numbers.databases - 1)}.db`));
+    db.prepare("INSERT INTO note(body) VALUES (?)").run(`commit ${commits++}`);
+    db.close();
+    await sleep((-Math.log(1 - random.float()) * 1000) / numbers.rate);
+  }
+  return commits;
+}
+
 async function runVariant(name: string, settleSeconds: number, start: (directory: string) => Promise<ManyReplicator>): Promise<Outcome> {
   const directory = tmp.file(name);
   makeDatabases(directory);
@@ -76,14 +90,10 @@ async function runVariant(name: string, settleSeconds: number, start: (directory
   const startCPUSeconds = cpuSeconds(replicator.pid) ?? 0;
   await sleep(settleSeconds * 1000);
   const idle = await measure(replicator.pid, (until) => sleep(until - performance.now()));
+  await commitUntil(directory, performance.now() + numbers.warm * 1000);
   let commits = 0;
   const busy = await measure(replicator.pid, async (until) => {
-    while (performance.now() < until) {
-      const db = new Database(join(directory, `${random.int(0, numbers.databases - 1)}.db`));
-      db.prepare("INSERT INTO note(body) VALUES (?)").run(`commit ${commits++}`);
-      db.close();
-      await sleep((-Math.log(1 - random.float()) * 1000) / numbers.rate);
-    }
+    commits = await commitUntil(directory, until);
   });
   await replicator.stop();
   rmSync(directory, { recursive: true, force: true });
