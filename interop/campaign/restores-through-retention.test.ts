@@ -13,5 +13,6 @@ it("the retention campaign: restores through it are right, or refused", async ()
     console.log(`${JSON.stringify(report, null, 1)}; ${path}`);
     expect(report.faults).toEqual([]);
     for (const count of Object.values(report.restored)) expect(count).toBeGreaterThan(0);
+    expect(report.refused.LS_TX_NOT_AVAILABLE).toBeGreaterThan(0);
   });
 });

@@ -54,6 +54,10 @@ export async function restoresThroughRetention({ ms, lanes, random }: ThroughRet
   return restores.report();
 }
 
+/** Newest states that a restore usually asks for one of, and in how many cases once for any other. */
+const RECENT = 60;
+const ANY_AGE = 8;
+
 const AGGRESSIVE = {
   levels: [
     { level: 1, intervalMs: 100 },
@@ -79,8 +83,9 @@ class Restores {
   async one(random: Random): Promise<void> {
     const known = [...this.#site.models.keys()];
     const newest = known.at(-1) ?? 0n;
-    // Mostly of the newest ones, which are about to be merged or deleted.
-    const txid = known[known.length - 1 - Math.floor(random.float() ** 2 * Math.min(known.length, 60))] ?? newest;
+    // Mostly of the newest ones, which are about to be merged or deleted; some are of any age, and most of those are no longer kept.
+    const span = random.int(1, ANY_AGE) === 1 ? known.length : Math.min(known.length, RECENT);
+    const txid = known[known.length - 1 - Math.floor(random.float() ** 2 * span)] ?? newest;
     const before = await this.#site.files();
     const outputPath = this.#site.dir.file(`restored-${this.#scratch++}.db`);
     try {
