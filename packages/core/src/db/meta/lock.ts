@@ -173,7 +173,8 @@ function emptyLock(driver: SQLiteDriver, temp: string): Uint8Array {
   try {
     const connection = driver.open(path, { create: true });
     try {
-      connection.exec(`PRAGMA synchronous = OFF; ${SCHEMA}`);
+      // Small pages: SQLite gets memory for twenty of them at a time, and hundreds of locks may be held.
+      connection.exec(`PRAGMA synchronous = OFF; PRAGMA page_size = 512; ${SCHEMA}`);
     } finally {
       connection.close();
     }
