@@ -145,11 +145,9 @@ function checkedHeader(header: Uint8Array, path: string): { readonly timestampMs
 }
 
 /** Runs a file system step; its failure becomes an LSError, or `LS_CONFLICT` where `exclusiveFor` is being claimed. */
-async function storage<T>(operation: string, path: string, step: () => Promise<T>, exclusiveFor?: string): Promise<T> {
-  try {
-    return await step();
-  } catch (error) {
+function storage<T>(operation: string, path: string, step: () => Promise<T>, exclusiveFor?: string): Promise<T> {
+  return step().catch((error: unknown) => {
     if (exclusiveFor !== undefined && systemErrorCode(error) === "EEXIST") throw conflict(exclusiveFor);
     throw fileSystemError(error, operation, path);
-  }
+  });
 }

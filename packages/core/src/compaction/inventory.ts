@@ -98,10 +98,8 @@ export function newestTXID(listing: Listing): TXID {
 
 /** The snapshots that can be relied on, by the TXID they end at, lowest first. */
 export function usableSnapshots(listing: Listing, isUsable: (file: LTXFileRef) => boolean): readonly LTXFileInfo[] {
-  return listing
-    .level(SNAPSHOT_LEVEL)
-    .filter((file) => file.minTXID === 1n && isUsable(file))
-    .sort((a, b) => compareTXID(a.maxTXID, b.maxTXID));
+  // All begin at 1, so they are in the order of their ends.
+  return listing.level(SNAPSHOT_LEVEL).filter((file) => file.minTXID === 1n && isUsable(file));
 }
 
 /** By (minTXID, maxTXID). */
