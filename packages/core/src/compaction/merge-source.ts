@@ -55,11 +55,13 @@ export class MergeSources implements SharedByInputs {
   readonly reads: Limit;
   readonly #lanes: number;
   readonly #parent: AbortSignal;
-  readonly #cancel = new AbortController();
+  /** Made for the first fetch: most merges are of a few local files. */
+  #cancel: AbortController | undefined;
+  #ended: { readonly reason: unknown } | undefined;
   /** Local copies are read synchronously: thousands of them must not hold the thread. */
-  readonly slicer: Slicer = new Slicer(this.#cancel.signal);
+  readonly slicer: Slicer;
   readonly #slab: Slab;
-  readonly #follow = (): void => this.#cancel.abort(this.#parent.reason);
+  readonly #follow = (): void => this.#cancel?.abort(this.#parent.reason);
 
   constructor({ totalBytes, fetch, readLocal, rangeBytes, reads, signal }: SourceOptions) {
     signal.throwIfAborted();
@@ -69,10 +71,8 @@ export class MergeSources implements SharedByInputs {
     this.rangeBytes = rangeBytes;
     this.reads = new Limit(reads);
     this.#lanes = reads;
-    // Each fetch under way listens to it, and Node takes more than ten for a leak.
-    setMaxListeners(0, this.#cancel.signal);
     this.#parent = signal;
-    signal.addEventListener("abort", this.#follow, { once: true });
+    this.slicer = new Slicer(signal);
   }
 
   /**
@@ -99,7 +99,7 @@ export class MergeSources implements SharedByInputs {
     }
     // All lanes take from one queue.
     const queue = distant.values();
-    const lanes = Array.from({ length: this.#lanes }, async () => {
+    const lanes = Array.from({ length: Math.min(this.#lanes, distant.length) }, async () => {
       for (const file of queue) {
         this.signal.throwIfAborted();
         whole.set(file, await this.fetch({ file, offset: 0, size: file.size }, uninitialized(file.size), this.signal));
@@ -124,11 +124,21 @@ export class MergeSources implements SharedByInputs {
 
   /** Aborted when the merge is over. */
   get signal(): AbortSignal {
+    if (this.#cancel === undefined) {
+      this.#cancel = new AbortController();
+      // Each fetch under way listens to it, and Node takes more than ten for a leak.
+      setMaxListeners(0, this.#cancel.signal);
+      if (this.#ended !== undefined) this.#cancel.abort(this.#ended.reason);
+      else if (this.#parent.aborted) this.#follow();
+      else this.#parent.addEventListener("abort", this.#follow, { once: true });
+    }
     return this.#cancel.signal;
   }
 
   /** The merge is over. Everyone else hears the reason of the first one: whichever error is noticed first says why. */
   end(reason: unknown = LEFT): void {
+    this.#ended ??= { reason };
+    if (this.#cancel === undefined) return;
     this.#parent.removeEventListener("abort", this.#follow);
     this.#cancel.abort(reason);
   }
