@@ -115,7 +115,10 @@ class ManyDatabases {
     for (const { faults } of this.#members) faults.heal();
     await Promise.all(this.#waits);
     await Promise.all(this.#members.map((member) => this.#acknowledge(member)));
-    await waitFor("every database rests", RESTING_MS, () => this.#members.every(({ db }) => db.status().phase === "resting"), 100);
+    // A merge at the destination is under way whatever the databases do.
+    const isAtRest = (): boolean =>
+      store.status().databases.every(({ replication, keeping }) => replication.phase === "resting" && keeping.doing === undefined);
+    await waitFor("every database rests, and its destination is not being worked on", RESTING_MS, isAtRest, 100);
     const atRest = this.#take(begun);
     await store.close();
     await this.#compareAll();
