@@ -128,9 +128,7 @@ class Life {
         await writer.endOpen(this.#random.chance(0.6));
       } else if (choice <= 15) {
         this.#did.push("close");
-        await writer.close();
-        await writer.kill();
-        this.#writer = undefined;
+        await this.#closeWriter();
       } else if (choice === 16) {
         this.#did.push("writer killed");
         this.#tally.kills.writer++;
@@ -140,11 +138,31 @@ class Life {
         this.#writer = undefined;
       } else if (choice === 17) {
         await this.#killReplicator();
+      } else if (choice === 18) {
+        await this.#visit();
       } else {
         this.#did.push("pause");
         await sleep(this.#random.int(0, 300));
       }
     }
+  }
+
+  /** The application opens the database for a few commits only, now and then by one that comes while the ones before are looked at. */
+  async #visit(): Promise<void> {
+    this.#did.push("visits");
+    for (let i = this.#random.int(1, 4); i > 0; i--) {
+      await this.#closeWriter();
+      await sleep(this.#random.int(0, 2 * this.#restAfterMs + 250));
+      await (await this.#startWriter()).step(this.#random.int(1, 2));
+    }
+    await this.#closeWriter();
+  }
+
+  async #closeWriter(): Promise<void> {
+    const writer = this.#writer;
+    this.#writer = undefined;
+    await writer?.close();
+    await writer?.kill();
   }
 
   async #killReplicator(): Promise<void> {

@@ -1,4 +1,4 @@
-import fs from "node:fs";
+import fs, { existsSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, expect, test } from "vitest";
@@ -27,6 +27,10 @@ function makeDatabase(directory: string): string {
     .close();
   return path;
 }
+
+/** Writes a page as it was. */
+const BACK_AND_FORTH = `CREATE TEMP TABLE saved AS SELECT v FROM t WHERE id = 5; BEGIN;
+  UPDATE t SET v = zeroblob(3000) WHERE id = 5; UPDATE t SET v = (SELECT v FROM saved) WHERE id = 5; COMMIT`;
 
 /** Every commit makes the database larger. */
 const COMMIT = "INSERT INTO t (v) VALUES (randomblob(3000)); UPDATE t SET v = randomblob(3000) WHERE id = abs(random()) % 40 + 1";
@@ -109,6 +113,34 @@ test("a database that is closed while its lock is held is free, and a start goes
   expect(await again.start(1n)).toMatchObject({ kind: "attached", txid: 2n });
   expect(again.of("staged")).toEqual([]);
   expect(replica.differences(imageOf(path))).toEqual([]);
+});
+
+test("a write that changes nothing stages nothing, and the next commit is found as before", async () => {
+  using directory = tempDirectory();
+  const path = makeDatabase(directory.path);
+  const { engine, replica } = await start(path);
+  const commit = async (sql: string, isDone: () => boolean): Promise<void> => {
+    openWAL(path).exec(sql).close();
+    await until("it was looked at", isDone);
+    await replica.pull(engine.settings);
+    await longAtRest(engine);
+  };
+  // More than a table can be made of again in a moment: it is saved, with a place in the WAL.
+  const app = openWAL(path);
+  app.exec("INSERT INTO t (v) VALUES (randomblob(200000))");
+  await until("it is staged", () => staged(engine) === 2n);
+  await replica.pull(engine.settings);
+  await longAtRest(engine);
+  app.close();
+  const before = wakes(engine);
+  expect(existsSync(join(engine.settings.metaPath, "ls", "pages"))).toBe(true);
+  using looks = new CallCounter(fs, ["readSync"]);
+  await commit(BACK_AND_FORTH, () => looks.count("readSync") > 0);
+  expect(await engine.ask("probe", undefined)).toEqual({ txid: 2n, dirty: false });
+  await commit(COMMIT, () => staged(engine) === 3n);
+  expect(replica.differences(imageOf(path))).toEqual([]);
+  expect(troubleOf(engine)).toEqual([]);
+  expect(wakes(engine)).toBe(before);
 });
 
 test("a WAL that is left behind, or another journal mode, has the database taken up", async () => {

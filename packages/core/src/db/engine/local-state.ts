@@ -269,7 +269,8 @@ export class LocalState {
    * to the same one. Those stay as long as the table on disk is older than they are.
    */
   keepTable(identity: FileIdentity, wal: WALPosition | undefined): void {
-    if (this.#isSoonMade()) this.#stamp = { txid: this.#txid, timestampMs: this.#timestampMs, identity, wal };
+    // A table that is on the disk already is recalled by its stamp, so the two must not differ.
+    if (this.tableUnsaved && this.#isSoonMade()) this.#stamp = { txid: this.#txid, timestampMs: this.#timestampMs, identity, wal };
     else this.saveTable(identity, wal);
   }
 
