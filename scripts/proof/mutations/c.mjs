@@ -12,8 +12,8 @@ export const C = [
   mutation(
     "C2",
     `${ENGINE}/attached.ts`,
-    "while (await this.cut(slicer, end)) if (slicer.due) await slicer.pause();\n      const { txid }",
-    "const { txid }",
+    "while (await this.cut(slicer, end)) if (slicer.due) await slicer.pause();\n      const { local }",
+    "const { local }",
     SNAPSHOT,
   ),
   mutation(

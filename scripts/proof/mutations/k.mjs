@@ -27,8 +27,8 @@ export const K = [
   mutation("K7", "core/src/store/store.ts", "const START_PATIENCE_MS = 5000;", "const START_PATIENCE_MS = 500_000;", WATCH),
   mutation(
     "K8",
-    "core/src/db/engine/rest/rest.ts",
-    "return resting !== undefined && sameState(resting.stamp, this.#stamp(resting.walPath));",
+    "core/src/db/engine/rest/files-stamp.ts",
+    "return sameStamp(then.database, now.database) && (now.wal === undefined || sameStamp(then.wal, now.wal));",
     "return false;",
     WATCH,
   ),
@@ -36,8 +36,8 @@ export const K = [
   mutation(
     "K10",
     "core/src/db/engine/attached.ts",
-    "while (await this.cut(slicer, end)) if (slicer.due) await slicer.pause();\n      const { txid }",
-    "const { txid }",
+    "while (await this.cut(slicer, end)) if (slicer.due) await slicer.pause();\n      const { local }",
+    "const { local }",
     "core/test/many-snapshots.test.ts",
   ),
   mutation("K12", "core/src/db/engine/local-hold.ts", "      if (!meta.isPossible()) throw absent(this.#settings.path);\n", "", WATCH),

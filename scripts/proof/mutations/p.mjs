@@ -23,8 +23,8 @@ export const P = [
   mutation(
     "P11",
     "core/src/db/engine/rest/rest.ts",
-    "return watch.active ? Math.max(pollMs, WATCHED_POLL_MS) : pollMs;",
-    "return 3_600_000;",
+    "(watch.active ? Math.max(pollMs, WATCHED_POLL_MS) : pollMs)",
+    "3_600_000",
     "core/test/engine-rest.test.ts",
   ),
   mutation(
