@@ -99,6 +99,16 @@ const byDescriptor =
       return around(phaseOf(call, path), path, undefined, () => original.apply(this, args));
     };
 
+/** The arguments of a call in node's convention, with something that happens before its callback. */
+function withCallback(args: unknown[], before: Callable): unknown[] {
+  const callback = args.at(-1) as Callable; // `as`: node's convention
+  const done: Callable = function (...results) {
+    before(...results);
+    return callback.apply(this, results);
+  };
+  return [...args.slice(0, -1), done];
+}
+
 wrap(
   fs,
   "openSync",
@@ -112,24 +122,37 @@ wrap(
 for (const name of ["renameSync", "linkSync"]) wrap(fs, name, byPath("rename"));
 for (const name of ["writeSync", "writevSync"]) wrap(fs, name, byDescriptor("write"));
 for (const name of ["fsyncSync", "fdatasyncSync"]) wrap(fs, name, byDescriptor("sync"));
-for (const name of ["fsync", "fdatasync"]) {
-  wrap(
-    fs,
-    name,
-    (original) =>
-      function (this: unknown, ...args) {
-        const path = paths.get(Number(args[0])) ?? "";
-        const phase = phaseOf("sync", path);
-        if (phase === undefined) return original.apply(this, args);
-        enter(phase, path);
-        const callback = args.at(-1) as Callable; // `as`: node's convention
-        const done: Callable = function (...results) {
-          note("idle");
-          return callback.apply(this, results);
-        };
-        return original.apply(this, [...args.slice(0, -1), done]);
-      },
-  );
+wrap(
+  fs,
+  "open",
+  (original) =>
+    function (this: unknown, ...args) {
+      const path = String(args[0]);
+      return original.apply(
+        this,
+        withCallback(args, (_, opened) => paths.set(Number(opened), path)),
+      );
+    },
+);
+for (const [name, call] of [
+  ["write", "write"],
+  ["fsync", "sync"],
+  ["fdatasync", "sync"],
+] as const) {
+  wrap(fs, name, (original) => {
+    const wrapped: Callable = function (this: unknown, ...args) {
+      const path = paths.get(Number(args[0])) ?? "";
+      const phase = phaseOf(call, path);
+      if (phase === undefined) return original.apply(this, args);
+      enter(phase, path);
+      return original.apply(
+        this,
+        withCallback(args, () => note("idle")),
+      );
+    };
+    // What promisify() goes by lies on the function.
+    return Object.defineProperties(wrapped, Object.getOwnPropertyDescriptors(original));
+  });
 }
 for (const name of ["rename", "link"]) wrap(fs.promises, name, byPath("rename"));
 wrap(
@@ -140,33 +163,6 @@ wrap(
       const path = String(args[0]);
       const isRetention = replica !== "" && path.startsWith(`${replica}/`) && path.endsWith(".ltx");
       return around(isRetention ? "retention delete" : undefined, path, undefined, () => original.apply(this, args));
-    },
-);
-wrap(
-  fs.promises,
-  "open",
-  (original) =>
-    async function (this: unknown, ...args) {
-      // `as`: FileHandle, as far as it is wrapped here.
-      const handle = (await original.apply(this, args)) as Record<string, unknown>;
-      const path = String(args[0]);
-      for (const name of ["write", "writev", "appendFile", "writeFile"])
-        wrap(
-          handle,
-          name,
-          (method) =>
-            (...rest) =>
-              around(phaseOf("write", path), path, undefined, () => method.apply(handle, rest)),
-        );
-      for (const name of ["sync", "datasync"])
-        wrap(
-          handle,
-          name,
-          (method) =>
-            (...rest) =>
-              around(phaseOf("sync", path), path, undefined, () => method.apply(handle, rest)),
-        );
-      return handle;
     },
 );
 syncBuiltinESMExports();
