@@ -22,7 +22,9 @@ const { numbers, switches, record } = readFlags(
     // Commits a second, each to a database chosen at random.
     rate: { normal: 10, quick: 10, min: 1 },
     // Seconds of them before those that are measured: what is meant is how it goes on for weeks, with merges under way and compilers done.
-    warm: { normal: 60, quick: 1, min: 0 },
+    warm: { normal: 30, quick: 1, min: 0 },
+    // Level 1 is merged every half a minute, in one go: a shorter time would have more of that than there is, or less.
+    busy: { normal: 60, quick: 3, min: 1 },
     // Between the first sync and the measurement: nobody is idle before.
     settle: { normal: 70, quick: 3, min: 0 },
     // The same for upstream, which has nothing that comes later than its first merges, half a minute after its start.
@@ -62,13 +64,13 @@ function makeDatabases(directory: string): void {
   rmSync(template);
 }
 
-async function measure(pid: number, work: (until: number) => Promise<void>): Promise<Cost> {
+async function measure(pid: number, seconds: number, work: (until: number) => Promise<void>): Promise<Cost> {
   const before = cpuSeconds(pid) ?? 0;
   const start = performance.now();
-  await work(start + numbers.seconds * 1000);
-  const seconds = (performance.now() - start) / 1000;
+  await work(start + seconds * 1000);
+  const elapsed = (performance.now() - start) / 1000;
   const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
-  return { cpu: ((cpuSeconds(pid) ?? 0) - before) / seconds, rssBytes: Number(kib) * 1024, descriptors: readdirSync(`/proc/${pid}/fd`).length };
+  return { cpu: ((cpuSeconds(pid) ?? 0) - before) / elapsed, rssBytes: Number(kib) * 1024, descriptors: readdirSync(`/proc/${pid}/fd`).length };
 }
 
 /** Commits to databases at random, each of which is opened for it and closed again. @returns how many there were */
@@ -89,10 +91,10 @@ async function runVariant(name: string, settleSeconds: number, start: (directory
   const replicator = await start(directory);
   const startCPUSeconds = cpuSeconds(replicator.pid) ?? 0;
   await sleep(settleSeconds * 1000);
-  const idle = await measure(replicator.pid, (until) => sleep(until - performance.now()));
+  const idle = await measure(replicator.pid, numbers.seconds, (until) => sleep(until - performance.now()));
   await commitUntil(directory, performance.now() + numbers.warm * 1000);
   let commits = 0;
-  const busy = await measure(replicator.pid, async (until) => {
+  const busy = await measure(replicator.pid, numbers.busy, async (until) => {
     commits = await commitUntil(directory, until);
   });
   await replicator.stop();

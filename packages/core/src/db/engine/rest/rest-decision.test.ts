@@ -88,7 +88,7 @@ describe("decideWake", () => {
   const written = file({ mtimeMs: 2000.25, ctimeMs: 2000.25 });
   const facts = (changes: Partial<GlanceFacts> = {}): GlanceFacts => ({
     rested: files(file()),
-    restedMs: 2000,
+    restedMs: 1000,
     restAfterMs: 60_000,
     noticed: files(written),
     current: files(written),
@@ -108,8 +108,8 @@ describe("decideWake", () => {
     ["there was none", facts({ rested: files(undefined) }), "take-up"],
     ["the largest", facts({ current: files({ ...written, size: 4 * 1024 * 1024 }), noticed: files({ ...written, size: 4 * 1024 * 1024 }) }), "glance"],
     ["too large", facts({ current: files({ ...written, size: 4 * 1024 * 1024 + 1 }) }), "take-up"],
-    ["written to not long ago", facts({ restedMs: 1999 }), "take-up"],
-    ["that depends on how soon it rests", facts({ restedMs: 1999, restAfterMs: 1999 }), "glance"],
+    ["written to not long ago", facts({ restedMs: 999 }), "take-up"],
+    ["that depends on how soon it rests", facts({ restedMs: 999, restAfterMs: 999 }), "glance"],
     ["times too coarse to show a write", facts({ current: files(coarse), noticed: files(coarse) }), "take-up"],
   ])("%s", (_, given, expected) => {
     expect(decideWake(given)).toBe(expected);

@@ -76,10 +76,10 @@ export const APART_MS = 25;
 /** Larger databases are taken up: all of one is compared. */
 const GLANCE_BYTES = 4 * 1024 * 1024;
 /** One that was written to not so long ago is likely to be soon again, ms: once taken up, its WAL tells what changed. */
-const GLANCE_REST_MS = 2000;
+const GLANCE_REST_MS = 1000;
 
 export interface GlanceFacts {
-  /** The files in the state in which the database was let go of. */
+  /** The files in the state that is known. */
   readonly rested: FilesStamp;
   /** How long that lasted, ms. */
   readonly restedMs: number;

@@ -55,10 +55,11 @@ interface Notice {
 interface Resting extends Sleeper {
   /** As long as `stat` finds the same database at its path, its WAL is the one that it had. */
   readonly walPath: string;
-  /** The files in the state that is known. */
+  /** Since when, as `performance.now()`. */
+  readonly since: number;
+  /** The files in the state that is known, and since when it is. */
   stamp: FilesStamp;
-  /** Since when it is, as `performance.now()`. */
-  since: number;
+  knownSince: number;
   /** It is to be looked at, or taken up, as soon as possible. */
   notice: Notice | undefined;
   /** It could not be taken up. */
@@ -179,10 +180,12 @@ export class Rest {
 
   #sleeper(stamp: FilesStamp): Resting {
     const { watch, pollMs, turn } = this.#parts;
+    const now = performance.now();
     return {
       walPath: walPathOf(this.#parts.settings.path),
+      since: now,
       stamp,
-      since: performance.now(),
+      knownSince: now,
       notice: undefined,
       refused: false,
       held: false,
@@ -220,7 +223,7 @@ export class Rest {
     const now = performance.now();
     const decision = decideWake({
       rested: resting.stamp,
-      restedMs: notice.at - resting.since,
+      restedMs: notice.at - resting.knownSince,
       restAfterMs: this.#parts.settings.restAfterMs,
       noticed: notice.stamp,
       current,
@@ -246,7 +249,7 @@ export class Rest {
       return;
     }
     resting.stamp = stamp;
-    resting.since = performance.now();
+    resting.knownSince = performance.now();
     resting.notice = undefined;
     resting.refused = false;
     resting.held = true;
