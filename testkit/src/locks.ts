@@ -4,6 +4,8 @@ import { Child } from "./child.js";
 export interface LockProbeResult {
   /** Longest time one `BEGIN IMMEDIATE` took, in ms. */
   readonly longestMs: number;
+  /** All of these times, in order. */
+  readonly waitsMs: readonly number[];
   readonly probes: number;
   /** How many gave up after their timeout. */
   readonly refused: number;
