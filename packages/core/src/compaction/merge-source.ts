@@ -1,5 +1,5 @@
-import { setMaxListeners } from "node:events";
 import type { LTXMergeSource } from "@ls/ltx";
+import { Ending } from "../concurrency/ending.js";
 import { Limit } from "../concurrency/limit.js";
 import { Slicer } from "../concurrency/slicer.js";
 import type { LTXFileInfo } from "../replica-client.js";
@@ -55,13 +55,13 @@ export class MergeSources implements SharedByInputs {
   readonly reads: Limit;
   readonly #lanes: number;
   readonly #parent: AbortSignal;
-  /** Made for the first fetch: most merges are of a few local files. */
-  #cancel: AbortController | undefined;
-  #ended: { readonly reason: unknown } | undefined;
+  /** Heard by fetches only: most merges are of a few local files. */
+  readonly #ending: Ending = new Ending();
+  #isFollowing = false;
   /** Local copies are read synchronously: thousands of them must not hold the thread. */
   readonly slicer: Slicer;
   readonly #slab: Slab;
-  readonly #follow = (): void => this.#cancel?.abort(this.#parent.reason);
+  readonly #follow = (): void => this.#ending.abort(this.#parent.reason);
 
   constructor({ totalBytes, fetch, readLocal, rangeBytes, reads, signal }: SourceOptions) {
     signal.throwIfAborted();
@@ -124,22 +124,19 @@ export class MergeSources implements SharedByInputs {
 
   /** Aborted when the merge is over. */
   get signal(): AbortSignal {
-    if (this.#cancel === undefined) {
-      this.#cancel = new AbortController();
-      // Each fetch under way listens to it, and Node takes more than ten for a leak.
-      setMaxListeners(0, this.#cancel.signal);
-      if (this.#ended !== undefined) this.#cancel.abort(this.#ended.reason);
-      else if (this.#parent.aborted) this.#follow();
+    if (!this.#isFollowing) {
+      this.#isFollowing = true;
+      if (this.#parent.aborted) this.#follow();
       else this.#parent.addEventListener("abort", this.#follow, { once: true });
     }
-    return this.#cancel.signal;
+    return this.#ending.signal;
   }
 
   /** The merge is over. Everyone else hears the reason of the first one: whichever error is noticed first says why. */
   end(reason: unknown = LEFT): void {
-    this.#ended ??= { reason };
-    if (this.#cancel === undefined) return;
+    // Nothing is fetched any more that would have to follow.
+    this.#isFollowing = true;
     this.#parent.removeEventListener("abort", this.#follow);
-    this.#cancel.abort(reason);
+    this.#ending.abort(reason);
   }
 }

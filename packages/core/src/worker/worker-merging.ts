@@ -1,7 +1,7 @@
-import { setMaxListeners } from "node:events";
 import type { LTXFileSummary } from "@ls/ltx";
 import type { MergeJob, Merging } from "../compaction/merging.js";
 import type { FetchRange } from "../compaction/range-source.js";
+import { Ending } from "../concurrency/ending.js";
 import type { LTXFileInfo } from "../replica-client.js";
 import type { MergeSettings, Want } from "./messages.js";
 import { WorkerSeat } from "./shared-worker.js";
@@ -50,10 +50,10 @@ class RemoteMerge {
   readonly #settings: MergeSettings;
   readonly #fetch: FetchRange;
   readonly #signal: AbortSignal;
-  /** What is being fetched; aborted when nobody waits for it any more. Most merges fetch nothing. */
-  #fetching: { readonly running: Set<Promise<void>>; readonly controller: AbortController } | undefined;
+  /** Ends what is being fetched when nobody waits for it any more. Most merges fetch nothing. */
+  readonly #ended: Ending = new Ending();
+  #fetching: Set<Promise<void>> | undefined;
   #isBegun = false;
-  #isEnded = false;
   /** What the merge failed for, when that was a fetch: errors of clients do not survive the way to the worker and back. */
   #failure: { readonly error: unknown } | undefined;
   /** Whether the worker has given everything; it has forgotten the merge then. */
@@ -68,7 +68,7 @@ class RemoteMerge {
       received: (message) => {
         if (message.type === "want") this.#supply(message.want);
       },
-      died: () => this.#fetching?.controller.abort(LEFT),
+      died: () => this.#ended.abort(LEFT),
     });
   }
 
@@ -88,11 +88,8 @@ class RemoteMerge {
   }
 
   async end(): Promise<void> {
-    this.#isEnded = true;
-    if (this.#fetching !== undefined) {
-      this.#fetching.controller.abort(LEFT);
-      await Promise.all(this.#fetching.running);
-    }
+    this.#ended.abort(LEFT);
+    if (this.#fetching !== undefined) await Promise.all(this.#fetching);
     await this.#seat.leave({ isForgotten: this.isOver });
   }
 
@@ -105,14 +102,11 @@ class RemoteMerge {
   }
 
   #supply(want: Want): void {
-    if (this.#isEnded) return;
-    if (this.#fetching === undefined) {
-      this.#fetching = { running: new Set(), controller: new AbortController() };
-      // Several per fetch; Node takes more than ten for a leak.
-      setMaxListeners(0, this.#fetching.controller.signal);
-    }
-    const { running, controller } = this.#fetching;
-    const fetching = this.#fetchWanted(want, controller.signal).finally(() => running.delete(fetching));
+    const { signal } = this.#ended;
+    if (signal.aborted) return;
+    this.#fetching ??= new Set();
+    const running = this.#fetching;
+    const fetching = this.#fetchWanted(want, signal).finally(() => running.delete(fetching));
     running.add(fetching);
   }
 

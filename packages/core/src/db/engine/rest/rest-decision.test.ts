@@ -7,12 +7,12 @@ import {
   APART_MS,
   decideRest,
   decideWake,
-  type GlanceFacts,
   isFolded,
   type RestDecision,
   type RestFacts,
   SETTLE_MS,
   type WakeDecision,
+  type WakeFacts,
 } from "./rest-decision.js";
 
 const facts = (changes: Partial<RestFacts> = {}): RestFacts => ({
@@ -86,7 +86,7 @@ describe("decideWake", () => {
   const file = (changes: Partial<FileStamp> = {}): FileStamp => ({ dev: 1, ino: 2, size: 60_000, mtimeMs: 1000.25, ctimeMs: 1000.25, ...changes });
   const files = (database: FileStamp | undefined, wal?: FileStamp): FilesStamp => ({ database, wal });
   const written = file({ mtimeMs: 2000.25, ctimeMs: 2000.25 });
-  const facts = (changes: Partial<GlanceFacts> = {}): GlanceFacts => ({
+  const facts = (changes: Partial<WakeFacts> = {}): WakeFacts => ({
     rested: files(file()),
     restedMs: 1000,
     restAfterMs: 60_000,
@@ -96,7 +96,7 @@ describe("decideWake", () => {
     ...changes,
   });
   const coarse = { ...written, ctimeMs: 2000 };
-  it.each<readonly [string, GlanceFacts, WakeDecision]>([
+  it.each<readonly [string, WakeFacts, WakeDecision]>([
     ["written, closed, and left alone since", facts(), "glance"],
     ["two looks too close to one another", facts({ apartMs: APART_MS - 1 }), "wait"],
     ["written between the two looks", facts({ noticed: files({ ...written, mtimeMs: 1999.25 }) }), "wait"],

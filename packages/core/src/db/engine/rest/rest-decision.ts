@@ -78,7 +78,7 @@ const GLANCE_BYTES = 4 * 1024 * 1024;
 /** One that was written to not so long ago is likely to be soon again, ms: once taken up, its WAL tells what changed. */
 const GLANCE_REST_MS = 1000;
 
-export interface GlanceFacts {
+export interface WakeFacts {
   /** The files in the state that is known. */
   readonly rested: FilesStamp;
   /** How long that lasted, ms. */
@@ -103,7 +103,7 @@ export type WakeDecision =
  * What becomes of a resting database that was written to. Most of those that hardly ever are were opened, written and closed: the WAL is gone, all
  * is in the file. That state is compared after two looks between which nothing happened, so whatever is written from then on changes what a look shows.
  */
-export function decideWake({ rested, restedMs, restAfterMs, noticed, current, apartMs }: GlanceFacts): WakeDecision {
+export function decideWake({ rested, restedMs, restAfterMs, noticed, current, apartMs }: WakeFacts): WakeDecision {
   const { database, wal } = current;
   if (database === undefined || wal !== undefined || database.size > GLANCE_BYTES || restedMs < Math.min(GLANCE_REST_MS, restAfterMs)) return "take-up";
   if (!isFine(current) || database.ino !== rested.database?.ino || database.dev !== rested.database.dev) return "take-up";
