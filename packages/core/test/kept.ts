@@ -18,7 +18,7 @@ import { silentLogger } from "../src/logger.js";
 import type { LTXFileInfo, LTXFileRef } from "../src/replica-client.js";
 import { restoreTo } from "../src/restore/restore-to.js";
 import { KEEPING_EVENT_LEVELS, type KeepingEvent, type KeepingEventBody } from "../src/store/events.js";
-import { Keeper } from "../src/store/keeper.js";
+import { Keeper } from "../src/store/keeping/keeper.js";
 import { Scheduler } from "../src/store/scheduler.js";
 import { FakeClock } from "./fake-clock.js";
 

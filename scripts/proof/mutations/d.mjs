@@ -18,7 +18,7 @@ export const D = [
   mutation("D3", "ltx/src/merge.ts", "await Promise.all(files.filter((file) => file.isOpen).map((file) => file.close()));", "", "ltx/src/merge.test.ts"),
   mutation("D4", "core/src/restore/fetch.ts", "offset: offset + received, size: size - received", "offset, size", MERGE),
   mutation("D5", "core/src/compaction/keeping-memory.ts", "    this.#damaged.set(key, reason);\n", "", KEEPER),
-  mutation("D6", "core/src/store/keeper.ts", "    this.#current?.abort();\n", "", KEEPER),
+  mutation("D6", "core/src/store/keeping/keeper.ts", "    this.#current?.abort();\n", "", KEEPER),
   mutation("D7", "core/src/compaction/verify.ts", 'else if (file.minTXID <= previous.maxTXID) yield { type: "overlap", file, previous };', "", VERIFY),
   mutation("D7", "core/src/compaction/verify.ts", "file.minTXID > previous.maxTXID + 1n && file.minTXID - 1n > heldUntil", "false", VERIFY),
   mutation(

@@ -9,8 +9,8 @@ export const E = [
   mutation("E2 E11 L11", "core/src/db/engine/staged-files.ts", "      this.#acknowledged.shift();\n", "", "core/test/engine-capture.test.ts"),
   mutation("E3", "core/src/restore/restore-to.ts", "const unpin = pinFiles(client, plan.files);", "const unpin = (): void => {};", "core/test/pins.test.ts"),
   mutation("E5", PLAN, "      if (deleted === 0) return { files: [], atMs: expiresMs };\n      break;", "      continue;", PLAN_TEST),
-  mutation("E6", "core/src/store/keeper.ts", "      throw deletionFailed(failures);\n", "", KEEPER),
-  mutation("E7", "core/src/store/keeper.ts", "if (keys.has(fileKey(file))) remaining.push(file);", "keys.delete(fileKey(file));", KEEPER),
+  mutation("E6", "core/src/store/keeping/retention-passes.ts", "      throw deletionFailed(failures);\n", "", KEEPER),
+  mutation("E7", "core/src/store/keeping/retention-passes.ts", "if (keys.has(fileKey(file))) remaining.push(file);", "keys.delete(fileKey(file));", KEEPER),
   mutation("E8", "backend-s3/src/delete.ts", "({ Key: key })) } };", "({ Key: key })), Quiet: true } };", "backend-s3/test/wire.test.ts"),
   mutation("E8", "backend-s3/src/delete.ts", "return (answer.Errors ?? []).filter(", "return [].filter(", "backend-s3/test/faults.test.ts"),
   mutation(
@@ -33,7 +33,7 @@ export const E = [
   mutation("E14", "core/src/compaction/retention.ts", "isAppendOnly: failures.length > 0 &&", "isAppendOnly: failures.length > 1_000_000 &&", KEEPER),
   mutation(
     "E15 L2 L4",
-    "core/src/store/keeper.ts",
+    "core/src/store/keeping/keeper.ts",
     'Math.min(agenda === "idle" ? Number.POSITIVE_INFINITY : agenda.atMs, this.#verifyAtMs)',
     'Math.min(agenda === "idle" ? nowMs + 15_000 : agenda.atMs, this.#verifyAtMs)',
     KEEPER,

@@ -3,9 +3,9 @@ import { mutation } from "../mutation.mjs";
 export const L = [
   mutation(
     "L3",
-    "core/src/store/keeper.ts",
-    "        this.#inventory?.add(file);\n        this.#memory?.done(level, clock.now());",
-    '        this.#inventory?.add(file);\n        await this.#relist("merged", signal);\n        this.#memory?.done(level, clock.now());',
+    "core/src/store/keeping/compactor.ts",
+    "        this.#known.memory?.done(level, clock.now());",
+    '        await this.#known.relist("merged", signal);\n        this.#known.memory?.done(level, clock.now());',
     "core/test/store.test.ts",
   ),
   mutation("L5", "core/src/compaction/plan-snapshot.ts", 'if (intervalMs === 0) return { status: "nothing-new" };', "", "core/test/keeper.test.ts"),

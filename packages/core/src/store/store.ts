@@ -14,7 +14,7 @@ import { systemClock } from "./clock.js";
 import { closeFailed } from "./close-failed.js";
 import { HEARTBEAT_EVENT_LEVELS, type HeartbeatEventBody, WATCH_EVENT_LEVELS, type WatchEventBody } from "./events.js";
 import { Heartbeat } from "./heartbeat.js";
-import type { Lanes } from "./keeper.js";
+import type { Lanes } from "./keeping/keeper.js";
 import { type ResolvedStoreOptions, resolveStoreOptions, type StoreOptions } from "./options.js";
 import { Scheduler } from "./scheduler.js";
 import type { StoreDatabaseStatus, StoreStatus } from "./status.js";
