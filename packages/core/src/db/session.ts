@@ -1,28 +1,23 @@
-import { dirname } from "node:path";
 import type { TXID } from "@ls/ltx";
-import { unlessAborted } from "../backend-kit/unless-aborted.js";
 import { atMost } from "../concurrency/at-most.js";
 import { Ending } from "../concurrency/ending.js";
-import { Limit } from "../concurrency/limit.js";
 import { isLSError, LSError, type LSErrorCode } from "../errors.js";
 import { L0_LEVEL } from "../levels.js";
 import { Uploader, type UploadFailure } from "../replica/uploader.js";
 import type { SQLiteDriver } from "../sqlite/driver.js";
-import { createEngineHost } from "../worker/host.js";
 import { type AttachResult, attach } from "./attach.js";
 import { AttachLoop } from "./attach-loop.js";
-import { closeEngine, GRACE_MS } from "./close-engine.js";
+import { GRACE_MS } from "./close-engine.js";
 import { claimDestination } from "./destination-claims.js";
 import { type EventSink, reportOf } from "./events.js";
 import { Health } from "./health.js";
-import { directoryExists } from "./meta/meta-directory.js";
 import type { ResolvedDBOptions } from "./options.js";
-import type { EngineEvent, EngineHost, StagedFile } from "./protocol.js";
-import { type SnapshotResult, storeSnapshot } from "./snapshot.js";
+import type { EngineEvent, StagedFile } from "./protocol.js";
+import { SessionEngine } from "./session-engine.js";
+import type { SnapshotResult } from "./snapshot.js";
+import { Snapshotting } from "./snapshotting.js";
 import type { Attachment, DBStatus, SyncStatus } from "./status.js";
-
-/** Longest wait, when closing, for the engine to say whether something is uncut. */
-const PROBE_MS = 1000;
+import { Syncing } from "./syncing.js";
 
 /**
  * One run of a database's replication, from `open()` to `close()`: an engine, an uploader, and what joins them. State changes only between
@@ -31,26 +26,21 @@ const PROBE_MS = 1000;
 export class Session {
   readonly #options: ResolvedDBOptions;
   readonly #events: EventSink;
-  readonly #driver: SQLiteDriver;
-  #host: EngineHost;
+  readonly #engine: SessionEngine;
   readonly #uploader: Uploader;
   readonly #attachLoop: AttachLoop;
   readonly #health: Health;
+  readonly #syncing: Syncing;
+  readonly #snapshotting: Snapshotting;
   /** Aborted at the end: attaching stops. */
   readonly #ended: Ending = new Ending();
-  readonly #snapshots: Limit = new Limit(1);
-  /** Aborted when closing begins: the last uploads need the bandwidth. */
-  readonly #snapshotsEnded: Ending = new Ending();
   #releaseClaim: (() => void) | undefined;
-  /** What the engine knows of the disk is no longer so: another one has to look afresh. */
-  #engineIsStale = false;
 
   constructor(options: ResolvedDBOptions, driver: SQLiteDriver, events: EventSink) {
     this.#options = options;
     this.#events = events;
     const { settings, replica, client } = options;
-    this.#driver = driver;
-    this.#host = this.#createHost();
+    this.#engine = new SessionEngine(options, driver, (event) => this.#engineEvent(event));
     this.#uploader = new Uploader({
       client,
       retryBaseMs: replica.syncIntervalMs,
@@ -76,11 +66,9 @@ export class Session {
       attachment: () => this.#attachLoop.state,
       changed: (phase, reason) => this.#events.emit({ type: "phase", phase, reason }),
     });
-  }
-
-  #createHost(): EngineHost {
-    const { settings, host, workerURL } = this.#options;
-    return createEngineHost({ kind: host, settings, driver: this.#driver, workerURL }, (event) => this.#engineEvent(event));
+    const parts = { options, engine: this.#engine, uploader: this.#uploader, attachLoop: this.#attachLoop, health: this.#health };
+    this.#syncing = new Syncing(parts);
+    this.#snapshotting = new Snapshotting({ ...parts, syncing: this.#syncing });
   }
 
   // ---- open
@@ -89,7 +77,7 @@ export class Session {
   async open(signal: AbortSignal): Promise<void> {
     try {
       signal.throwIfAborted();
-      const opened = await this.#host.request("open", undefined, { signal });
+      const opened = await this.#engine.host.request("open", undefined, { signal });
       this.#releaseClaim = claimDestination(this.#options.replica.client, this.#options.settings.path);
       this.#health.localTXIDIs(opened.position.txid);
       this.#health.lifecycleIs("open");
@@ -98,7 +86,7 @@ export class Session {
       if (this.#attachLoop.state.kind === "failed") throw this.#attachLoop.state.error;
     } catch (error) {
       // What open() failed with is what is told.
-      await closeEngine(this.#host, { path: this.#options.settings.path, discard: true, deadline: AbortSignal.abort() }).catch(() => {});
+      await this.#engine.abandon();
       await this.#release();
       throw error;
     }
@@ -106,17 +94,18 @@ export class Session {
 
   async #attach(): Promise<AttachResult> {
     await this.#uploader.pause();
-    if (this.#engineIsStale) {
-      // Deleted with its directory, which another engine would make again. The one that there is says when the database is back.
-      if (!directoryExists(dirname(this.#options.settings.metaPath))) return { kind: "not-ready", reason: "absent" };
-      await this.#replaceEngine();
+    if (this.#engine.isStale) {
+      if (!this.#engine.isReplaceable) return { kind: "not-ready", reason: "absent" };
+      await this.#engine.replace();
+      // What hindered the one before is nothing that this one will take back.
+      if (this.#health.pausedBy !== undefined) this.#engineEvent({ type: "resumed" });
     }
     const { settings, client, onDestinationAhead } = this.#options;
     const signal = this.#ended.signal;
     try {
       const result = await attach({
         path: settings.path,
-        host: this.#host,
+        host: this.#engine.host,
         client,
         onDestinationAhead,
         signal,
@@ -137,16 +126,6 @@ export class Session {
     }
   }
 
-  async #replaceEngine(): Promise<void> {
-    // It has nothing to say any more: all that counts is on the disk.
-    await closeEngine(this.#host, { path: this.#options.settings.path, discard: true, deadline: AbortSignal.abort() }).catch(() => {});
-    await this.#host.dispose();
-    this.#host = this.#createHost();
-    this.#engineIsStale = false;
-    // What hindered the one before is nothing that this one will take back.
-    if (this.#health.pausedBy !== undefined) this.#engineEvent({ type: "resumed" });
-  }
-
   #began({ outcome, localTXID, remoteTXID, staged }: Extract<AttachResult, { kind: "attached" }>): void {
     const { kind: _, ...facts } = outcome;
     this.#health.attachedAt(outcome.txid);
@@ -160,97 +139,29 @@ export class Session {
 
   // ---- what the application asks for
 
-  /** Cuts what is committed now; rejects when that is not possible now. */
-  async sync(signal: AbortSignal | undefined): Promise<TXID> {
-    for (;;) {
-      await this.#attachLoop.whenAttached(signal, false);
-      const txid = await this.#cut(signal);
-      if (txid !== undefined) return txid;
-    }
+  sync(signal: AbortSignal | undefined): Promise<TXID> {
+    return this.#syncing.sync(signal);
   }
 
-  /** Resolves when everything that is committed now is durable at the destination. */
-  async syncAndWait(signal: AbortSignal | undefined): Promise<TXID> {
-    for (;;) {
-      await this.#attachLoop.whenAttached(signal, true);
-      const txid = await this.#cutPatiently(signal);
-      if (txid !== undefined && (await this.#uploader.waitFor(txid, signal))) return txid;
-    }
+  syncAndWait(signal: AbortSignal | undefined): Promise<TXID> {
+    return this.#syncing.syncAndWait(signal);
   }
 
-  /** Stores the whole database at level 9; holds everything that is committed now. */
-  async snapshot(signal: AbortSignal | undefined): Promise<SnapshotResult> {
-    const limited = AbortSignal.any(signal === undefined ? [this.#snapshotsEnded.signal] : [this.#snapshotsEnded.signal, signal]);
-    return unlessAborted(
-      this.#snapshots.run(() => this.#snapshot(limited)),
-      limited,
-    );
+  syncStatus(signal: AbortSignal | undefined): Promise<SyncStatus> {
+    return this.#syncing.status(signal);
   }
 
-  async #snapshot(signal: AbortSignal): Promise<SnapshotResult> {
-    for (;;) {
-      // What waits for the destination is uploaded before the state is held, because the WAL cannot restart under it.
-      await this.syncAndWait(signal);
-      try {
-        const result = await storeSnapshot({
-          host: this.#host,
-          client: this.#options.client,
-          uploadedUpTo: async (txid) => {
-            if (!(await this.#uploader.waitFor(txid, signal))) throw captureEnded(this.#options.settings.path);
-          },
-          signal,
-        });
-        this.#options.observer?.stored(result.file);
-        return result;
-      } catch (error) {
-        if (!isLSError(error, "LS_NOT_READY") || this.#attachLoop.state.kind === "attached") throw error;
-        // Capture ended meanwhile: once more when it runs again.
-      }
-    }
+  snapshot(signal: AbortSignal | undefined): Promise<SnapshotResult> {
+    return this.#snapshotting.snapshot(signal);
   }
 
   async checkpoint(signal: AbortSignal | undefined): Promise<{ walFrames: number; checkpointedFrames: number }> {
     await this.#attachLoop.whenAttached(signal, false);
-    return this.#host.request("checkpoint", undefined, { signal });
-  }
-
-  async syncStatus(signal: AbortSignal | undefined): Promise<SyncStatus> {
-    if (this.#attachLoop.state.kind === "failed") {
-      return { localTXID: this.#health.localTXID, remoteTXID: this.#uploader.status.remoteTXID, inSync: false };
-    }
-    const { txid, dirty } = await this.#host.request("probe", undefined, { signal });
-    // An answer that nothing is uncut is newer than what was seen before.
-    if (!dirty) this.#health.nothingUncut();
-    const { remoteTXID } = this.#uploader.status;
-    return { localTXID: txid, remoteTXID, inSync: this.#attachLoop.state.kind === "attached" && !dirty && txid <= remoteTXID };
+    return this.#engine.host.request("checkpoint", undefined, { signal });
   }
 
   status(): DBStatus {
     return this.#health.status();
-  }
-
-  /** @returns undefined when capture ended before the cut was made: attach again, and cut then. */
-  async #cut(signal: AbortSignal | undefined): Promise<TXID | undefined> {
-    try {
-      const { txid } = await this.#host.request("sync", undefined, { signal });
-      return txid;
-    } catch (error) {
-      if (isLSError(error, "LS_NOT_READY") && this.#attachLoop.state.kind !== "attached") return undefined;
-      throw error;
-    }
-  }
-
-  /** As {@link Session.#cut}; while as many staged files as allowed wait for the destination, it waits for one of them. */
-  async #cutPatiently(signal: AbortSignal | undefined): Promise<TXID | undefined> {
-    for (;;) {
-      try {
-        return await this.#cut(signal);
-      } catch (error) {
-        const oldest = this.#uploader.pending.first;
-        if (this.#health.pausedBy !== "staged-full" || oldest === undefined || !isLSError(error, "LS_STORAGE_UNAVAILABLE")) throw error;
-        if (!(await this.#uploader.waitFor(oldest.txid, signal))) return undefined;
-      }
-    }
   }
 
   // ---- close
@@ -262,23 +173,23 @@ export class Session {
   async close(deadline: AbortSignal): Promise<void> {
     this.#health.lifecycleIs("closing");
     this.#health.refreshPhase();
-    this.#endSnapshots();
+    this.#snapshotting.end();
     this.#uploader.hurry();
     this.#attachLoop.hurry();
     let failure: unknown;
     let uncut = false;
     try {
-      await this.syncAndWait(deadline);
+      await this.#syncing.syncAndWait(deadline);
     } catch (error) {
       // One that rested had nothing that is not at its destination.
       if (!wasDeletedAtRest(error)) {
-        uncut = await this.#mayBeUncut();
+        uncut = await this.#syncing.mayBeUncut();
         // A database that cannot be read yet has nothing that could be lost, unless it was read before.
         if (uncut || this.#attachLoop.state.kind !== "waiting") failure = error;
       }
     }
     try {
-      const txid = await closeEngine(this.#host, { path: this.#options.settings.path, discard: failure !== undefined, deadline });
+      const txid = await this.#engine.close({ discard: failure !== undefined, deadline });
       this.#health.localTXIDIs(txid);
       if (failure === undefined && this.#uploader.started) await this.#uploader.waitFor(txid, deadline);
     } catch (error) {
@@ -289,36 +200,19 @@ export class Session {
     if (missing !== undefined) throw notDurable(this.#options.settings.path, missing, failure);
   }
 
-  /** Whether commits may exist that no staged file holds. */
-  async #mayBeUncut(): Promise<boolean> {
-    const { kind } = this.#attachLoop.state;
-    if (kind !== "attached" && kind !== "waiting") return true;
-    try {
-      return (await unlessAborted(this.#host.request("probe", undefined), AbortSignal.timeout(PROBE_MS))).dirty;
-    } catch {
-      // The engine has failed, which the flush has reported already, or is in the middle of something long: nothing is known.
-      return true;
-    }
-  }
-
   #firstMissing(uncut: boolean): TXID | undefined {
     return this.#uploader.pending.first?.txid ?? (uncut ? this.#health.localTXID + 1n : undefined);
-  }
-
-  #endSnapshots(): void {
-    const { path } = this.#options.settings;
-    this.#snapshotsEnded.abort(new LSError("LS_NOT_OPEN", `${path} is being closed`, { details: { path } }));
   }
 
   async #release(): Promise<void> {
     this.#health.lifecycleIs("closed");
     this.#options.observer?.ended();
     this.#ended.abort();
-    this.#endSnapshots();
+    this.#snapshotting.end();
     const stopped = new LSError("LS_NOT_OPEN", `${this.#options.settings.path} was closed`);
     // A client that ignores its signal does not keep the database from being closed.
     await atMost(GRACE_MS, Promise.all([this.#uploader.stop(stopped), this.#attachLoop.stop()]));
-    await this.#host.dispose();
+    await this.#engine.dispose();
     this.#releaseClaim?.();
     await this.#options.replica.client.close();
     this.#health.refreshPhase();
@@ -368,7 +262,7 @@ export class Session {
 
   #uploaded(file: StagedFile): void {
     // While attaching, the position that is found then acknowledges. After a failure nobody keeps the files that this would free.
-    if (this.#attachLoop.state.kind === "attached") this.#host.tell("acknowledge", { txid: file.txid });
+    if (this.#attachLoop.state.kind === "attached") this.#engine.host.tell("acknowledge", { txid: file.txid });
     const lagMs = Math.max(0, Date.now() - file.oldestCommitMs);
     const { txid, size, timestampMs } = file;
     this.#options.observer?.stored({ level: L0_LEVEL, minTXID: txid, maxTXID: txid, size, createdAt: new Date(timestampMs) });
@@ -378,7 +272,7 @@ export class Session {
 
   /** Level 1 of the destination holds everything up to this TXID. */
   merged(txid: TXID): void {
-    if (this.#attachLoop.state.kind === "attached") this.#host.tell("merged", { txid });
+    if (this.#attachLoop.state.kind === "attached") this.#engine.host.tell("merged", { txid });
   }
 
   #uploadFailed({ file, error, failures, nextRetryMs }: UploadFailure): void {
@@ -391,13 +285,13 @@ export class Session {
   #uploadStopped(error: LSError): void {
     if (error.code === "LS_LTX_MISSING") {
       this.#events.emit({ type: "detached", reason: error.message });
-      this.#engineIsStale = true;
+      this.#engine.becameStale();
       this.#attachLoop.start();
       return;
     }
     this.#fail(error);
     // Read marks are let go, so that the application's checkpoints are its own again; what is staged stays for whoever resolves this.
-    this.#host.request("close", { discard: true }).catch((cause: unknown) => this.#unexpected(reportOf(cause)));
+    this.#engine.host.request("close", { discard: true }).catch((cause: unknown) => this.#unexpected(reportOf(cause)));
   }
 
   #attachmentChanged(state: Attachment): void {
@@ -426,10 +320,6 @@ export class Session {
 
 function wasDeletedAtRest(error: unknown): boolean {
   return isLSError(error, "LS_NOT_READY") && error.details.atRest === true;
-}
-
-function captureEnded(path: string): LSError {
-  return new LSError("LS_NOT_READY", `the position of ${path} was determined anew while a snapshot was being made`, { retryable: true, details: { path } });
 }
 
 function notDurable(path: string, firstMissingTXID: TXID, cause: unknown): LSError {
