@@ -19,7 +19,7 @@ export const B = [
   mutation(
     "B9",
     `${ENGINE}/attached.ts`,
-    "if (this.#snapshot !== undefined || this.#takeover.readerBlocks) return false;",
+    "if (this.snapshot.isOpen || this.#takeover.readerBlocks) return false;",
     "if (this.#takeover.readerBlocks) return false;",
     SNAPSHOT,
   ),

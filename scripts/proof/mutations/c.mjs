@@ -8,14 +8,8 @@ const KEEPER = "core/test/keeper.test.ts";
 const AGENDA = "core/src/compaction/agenda.test.ts";
 
 export const C = [
-  mutation("C1", `${ENGINE}/attached.ts`, "      return txid;\n    } catch", "      mark.end();\n      return txid;\n    } catch", SNAPSHOT),
-  mutation(
-    "C2",
-    `${ENGINE}/attached.ts`,
-    "while (await this.cut(slicer, end)) if (slicer.due) await slicer.pause();\n      const { local }",
-    "const { local }",
-    SNAPSHOT,
-  ),
+  mutation("C1", `${ENGINE}/held-snapshot.ts`, "      return txid;\n    } catch", "      mark.end();\n      return txid;\n    } catch", SNAPSHOT),
+  mutation("C2", `${ENGINE}/held-snapshot.ts`, "while (await cut(end, slicer)) if (slicer.due) await slicer.pause();\n", "", SNAPSHOT),
   mutation(
     "C3",
     `${ENGINE}/snapshot-view.ts`,

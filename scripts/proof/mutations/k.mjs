@@ -35,9 +35,9 @@ export const K = [
   mutation("K9", "core/src/db/engine/readiness.ts", 'if (isBusy(error)) return "locked-exclusive";', "", WATCH),
   mutation(
     "K10",
-    "core/src/db/engine/attached.ts",
-    "while (await this.cut(slicer, end)) if (slicer.due) await slicer.pause();\n      const { local }",
-    "const { local }",
+    "core/src/db/engine/held-snapshot.ts",
+    "while (await cut(end, slicer)) if (slicer.due) await slicer.pause();\n",
+    "",
     "core/test/many-snapshots.test.ts",
   ),
   mutation("K12", "core/src/db/engine/local-hold.ts", "      if (!meta.isPossible()) throw absent(this.#settings.path);\n", "", WATCH),

@@ -1,26 +1,24 @@
-import type { TXID } from "@ls/ltx";
 import type { Slicer } from "../../concurrency/slicer.js";
 import { LSError } from "../../errors.js";
-import type { BorrowedFile, FileIdentity } from "../../sqlite/borrowed-files.js";
+import type { FileIdentity } from "../../sqlite/borrowed-files.js";
 import type { SQLiteDriver } from "../../sqlite/driver.js";
-import type { ReadMark } from "../../sqlite/read-mark.js";
 import type { VersionGate } from "../../sqlite/version-gate.js";
 import { frameEnd, WAL_FRAME_HEADER_SIZE } from "../../wal/frame.js";
-import { type ReadAt, startOf, type WALPosition } from "../../wal/reader.js";
+import type { WALPosition } from "../../wal/reader.js";
 import type { EngineEvent, EngineSettings } from "../protocol.js";
 import { Capture } from "./capture.js";
 import { cutCapture } from "./capture-cut.js";
 import { type CommittedEnd, readCommittedEnd } from "./committed-end.js";
 import { Connections } from "./connections.js";
 import { Doubt } from "./doubt.js";
+import { HeldSnapshot } from "./held-snapshot.js";
 import type { LocalState } from "./local-state.js";
 import { ReadMarks } from "./read-marks.js";
 import { isFolded } from "./rest/rest-decision.js";
-import { SnapshotStream } from "./snapshot-stream.js";
-import { SnapshotView } from "./snapshot-view.js";
 import { type StateOutcome, stageState } from "./stage-state.js";
-import { TableBuilder } from "./table-builder.js";
+import { TableCompletion } from "./table-completion.js";
 import { Takeover } from "./takeover.js";
+import { ViewSource } from "./view-source.js";
 import { WalFile } from "./wal-file.js";
 
 /** What every attachment of one engine is made with. */
@@ -33,12 +31,8 @@ export interface AttachedContext {
   readonly barrierPatienceMs: number;
 }
 
-/** Attempts to read a state before a writer restarts the WAL under it: a matter of microseconds. */
-const VIEW_ATTEMPTS = 3;
 /** Frames not yet in the database file that are worth a sync of their own before the mark moves. */
 const LONG_TAIL_FRAMES = 1000;
-/** A snapshot that nobody reads for so long is given up, ms: the WAL cannot restart under it. */
-const SNAPSHOT_IDLE_MS = 5 * 60_000;
 
 /** What a look found. */
 export interface Look {
@@ -56,21 +50,22 @@ export interface Look {
  */
 export class Attached {
   readonly pageSize: number;
+  readonly snapshot: HeldSnapshot;
   readonly #context: AttachedContext;
   readonly #connections: Connections;
   readonly #marks: ReadMarks;
   readonly #wal: WalFile;
   readonly #takeover: Takeover;
+  readonly #views: ViewSource;
+  readonly #completion: TableCompletion;
   #capture: Capture | undefined;
-  #builder: TableBuilder | undefined;
-  #snapshot: SnapshotStream | undefined;
   #cutPosition: WALPosition | undefined;
   /** When the oldest commit that waits in the capture was first seen, ms since the epoch. */
   #oldestCommitMs: number | undefined;
 
   /** Opens the connections and takes the mark. */
   constructor(context: AttachedContext) {
-    const { driver, settings, gate, emit, barrierPatienceMs } = context;
+    const { driver, settings, gate, local, emit, barrierPatienceMs } = context;
     this.#context = context;
     this.#wal = new WalFile(settings.path);
     this.#connections = new Connections(driver, settings.path, gate);
@@ -81,15 +76,21 @@ export class Attached {
       this.#connections.close();
       throw error;
     }
+    const connections = this.#connections;
+    const readEnd = (): CommittedEnd => this.readEnd();
     this.#takeover = new Takeover({
-      connections: this.#connections,
+      connections,
       marks: this.#marks,
       capture: this,
-      readEnd: () => this.readEnd(),
+      readEnd,
       emit,
       barrierPatienceMs,
       walBytes: (frames) => frameEnd(frames, this.pageSize),
     });
+    const views = new ViewSource({ database: connections.database, readAt: this.#wal.readAt, pageSize: this.pageSize, readEnd });
+    this.#views = views;
+    this.snapshot = new HeldSnapshot({ connections, views, local, cut: (end, slicer) => this.cut(slicer, end) });
+    this.#completion = new TableCompletion({ connections, views, local, readEnd, grab: (end, slicer) => this.grab(end, slicer) });
   }
 
   get identity(): FileIdentity {
@@ -108,7 +109,7 @@ export class Attached {
 
   /** A snapshot is being read. */
   get snapshotting(): boolean {
-    return this.#snapshot !== undefined;
+    return this.snapshot.isOpen;
   }
 
   /** Whether the WAL holds nothing that is not captured, in the database file, and visible: see {@link isFolded}. */
@@ -122,7 +123,7 @@ export class Attached {
 
   /** Somebody else's reader holds up checkpoints. */
   get readerBlocks(): boolean {
-    return this.#snapshot === undefined && this.#takeover.readerBlocks;
+    return !this.snapshot.isOpen && this.#takeover.readerBlocks;
   }
 
   readonly readAt: WalFile["readAt"] = (into, position) => this.#wal.readAt(into, position);
@@ -163,7 +164,7 @@ export class Attached {
   /** Gives up the captured frames: until {@link resync} only marks and checkpoints go on. */
   skip(): void {
     this.#capture = undefined;
-    this.#closeBuilder();
+    this.#completion.close();
   }
 
   /**
@@ -175,7 +176,7 @@ export class Attached {
     this.skip();
     this.#marks.move();
     const end = this.readEnd();
-    const view = await SnapshotView.take(this.#viewParts(), this.#marks.current, end, slicer);
+    const view = await this.#views.at(end, this.#marks.current, slicer);
     await this.#wal.sync();
     const oldestCommitMs = this.#oldestCommitMs ?? Date.now();
     const outcome = await stageState({ local, view, how, oldestCommitMs, emit: this.#context.emit }, slicer);
@@ -206,7 +207,7 @@ export class Attached {
     const timestampMs = local.nextTimestampMs();
     const table = local.table;
     if (table === undefined) throw new LSError("LS_INTERNAL", "capture runs without a page table");
-    const options = { meta: local.meta, txid, timestampMs, previousCommit: table.commit, view: () => this.#viewOfCapture(capture, end, slicer) };
+    const options = { meta: local.meta, txid, timestampMs, previousCommit: table.commit, view: () => this.#views.captured(capture.position, end, slicer) };
     const { size, pgnos, hashes } = await local.withRoom(() => cutCapture(capture, taken, options, slicer));
     table.resize(taken.commit);
     table.update(pgnos, pgnos.length, hashes);
@@ -229,78 +230,11 @@ export class Attached {
   }
 
   /**
-   * Takes hold of the newest state, cuts up to exactly that one, and makes a file of the whole of it as it is read.
-   * @returns the TXID of the state.
-   */
-  async openSnapshot(slicer: Slicer): Promise<TXID> {
-    if (this.#snapshot !== undefined) throw new LSError("LS_INTERNAL", "a snapshot is being read already");
-    const mark = this.#connections.openReader();
-    try {
-      const { view, end } = await this.#viewOfNow(mark, slicer);
-      while (await this.cut(slicer, end)) if (slicer.due) await slicer.pause();
-      const { local } = this.#context;
-      const { txid } = local;
-      this.#snapshot = new SnapshotStream(view, mark, { txid, timestampMs: local.nextTimestampMs() });
-      return txid;
-    } catch (error) {
-      mark.connection.close();
-      throw error;
-    }
-  }
-
-  /** The next bytes of the snapshot; `undefined` = it has ended. */
-  async readSnapshot(slicer: Slicer): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    if (this.#snapshot === undefined) throw new LSError("LS_NOT_READY", "the state of the snapshot is held no longer", { retryable: true });
-    try {
-      const chunk = await this.#snapshot.read(slicer);
-      if (chunk === undefined) this.closeSnapshot();
-      return chunk;
-    } catch (error) {
-      this.closeSnapshot();
-      throw error;
-    }
-  }
-
-  /** Gives the snapshot up. Idempotent. */
-  closeSnapshot(): void {
-    this.#snapshot?.close();
-    this.#snapshot = undefined;
-  }
-
-  /** Gives up a snapshot that nobody reads any more. */
-  closeIdleSnapshot(now: number): void {
-    if (this.#snapshot !== undefined && now - this.#snapshot.lastRead > SNAPSHOT_IDLE_MS) this.closeSnapshot();
-  }
-
-  /**
    * Goes on building a page table that is not complete.
    * @returns whether nothing remains to be built.
    */
   async buildTable(slicer: Slicer): Promise<boolean> {
-    const capture = this.#capture;
-    const { table } = this.#context.local;
-    if (capture === undefined || table === undefined) return true;
-    if (this.#builder === undefined) {
-      if (table.unknownPages() === 0) return true;
-      const mark = this.#connections.openReader();
-      try {
-        mark.begin();
-        const end = this.readEnd();
-        await this.grab(end, slicer);
-        if (capture.isBehind(end)) {
-          // Too much at once: a cut has to make room.
-          mark.connection.close();
-          return false;
-        }
-        this.#builder = new TableBuilder(await SnapshotView.take(this.#viewParts(), mark, end, slicer), mark);
-      } catch (error) {
-        mark.connection.close();
-        throw error;
-      }
-    }
-    if (!this.#builder.step(table, capture, slicer)) return false;
-    this.#closeBuilder();
-    return true;
+    return this.#capture === undefined || this.#completion.step(this.#capture, slicer);
   }
 
   /**
@@ -346,8 +280,8 @@ export class Attached {
 
   /** Ends the mark and closes everything; the WAL stays as it is. Safe whatever the application has open. */
   close(): void {
-    this.#closeBuilder();
-    this.closeSnapshot();
+    this.#completion.close();
+    this.snapshot.close();
     this.#wal.close();
     this.#connections.close();
   }
@@ -363,41 +297,7 @@ export class Attached {
   #barrierAllowed(end: CommittedEnd): boolean {
     const { checkpointBarrier, maxWalBytes } = this.#context.settings;
     // Under a snapshot of our own it would hold writers up for nothing.
-    if (this.#snapshot !== undefined || this.#takeover.readerBlocks) return false;
+    if (this.snapshot.isOpen || this.#takeover.readerBlocks) return false;
     return checkpointBarrier === "emergency" && frameEnd(end.frames, this.pageSize) > maxWalBytes;
-  }
-
-  /** The newest state, held by `mark`, and where the committed frames ended in it. */
-  async #viewOfNow(mark: ReadMark, slicer: Slicer): Promise<{ readonly view: SnapshotView; readonly end: CommittedEnd }> {
-    for (let attempt = 1; ; attempt++) {
-      mark.begin();
-      const end = this.readEnd();
-      try {
-        return { view: await SnapshotView.take(this.#viewParts(), mark, end, slicer), end };
-      } catch (error) {
-        // Everything may be in the database file, and a writer then starts the WAL anew between two of our reads.
-        if (!(error instanceof Doubt) || attempt === VIEW_ATTEMPTS) throw error;
-      }
-      mark.end();
-    }
-  }
-
-  /** The state at the last captured frame. */
-  async #viewOfCapture(capture: Capture, end: CommittedEnd, slicer: Slicer): Promise<SnapshotView> {
-    const { position } = capture;
-    const parts = this.#viewParts();
-    const { header } = end;
-    // A restart that is prepared: everything captured is in the database file, and its frames may be being overwritten.
-    if (header === undefined || end.frames === 0 || position === undefined) return SnapshotView.ofFile(parts);
-    return SnapshotView.upTo(parts, startOf(header), position.frame, slicer);
-  }
-
-  #viewParts(): { readonly database: BorrowedFile; readonly readAt: ReadAt; readonly pageSize: number } {
-    return { database: this.#connections.database, readAt: this.#wal.readAt, pageSize: this.pageSize };
-  }
-
-  #closeBuilder(): void {
-    this.#builder?.close();
-    this.#builder = undefined;
   }
 }

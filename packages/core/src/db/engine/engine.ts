@@ -157,9 +157,9 @@ export class Engine {
       return undefined;
     },
     snapshotOpen: (engine, _, slicer) => engine.#awake(slicer, (loop) => engine.#openSnapshot(loop, slicer)),
-    snapshotRead: async (engine, _, slicer) => ({ chunk: await engine.#capturing.running().attached.readSnapshot(slicer) }),
+    snapshotRead: async (engine, _, slicer) => ({ chunk: await engine.#capturing.running().attached.snapshot.read(slicer) }),
     snapshotClose: async (engine) => {
-      engine.#capturing.loop?.attached.closeSnapshot();
+      engine.#capturing.loop?.attached.snapshot.close();
       return undefined;
     },
   };
@@ -206,7 +206,7 @@ export class Engine {
   async #openSnapshot(loop: CaptureLoop, slicer: Slicer): Promise<{ txid: TXID }> {
     if (loop.attached.skipping || this.#hindrance.stagedFull) await this.#capturing.cutAll(loop, slicer);
     const before = this.#hold.state.txid;
-    const txid = await loop.attached.openSnapshot(slicer);
+    const txid = await loop.attached.snapshot.open(slicer);
     if (txid > before) {
       loop.cutDone(performance.now());
       this.#hindrance.succeeded();
@@ -338,7 +338,7 @@ export class Engine {
     const { attached } = loop;
     attached.checkIdentity();
     attached.checkLength();
-    attached.closeIdleSnapshot(now);
+    attached.snapshot.closeIdle(now);
     loop.peek(now);
     if (attached.skipping && !this.#hindrance.stagedFull) loop.markDirty(now);
     const local = this.#hold.state;
