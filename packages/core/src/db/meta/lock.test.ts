@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
@@ -156,6 +156,46 @@ describe("DatabaseLock", () => {
     expect(failure().details.pid).toBe(child.process.pid);
     child.go();
     await child.exited;
+  });
+
+  it("that rests is refused to others in this thread, and unbroken when nobody had it meanwhile", () => {
+    const held = acquire();
+    const rested = held.rest();
+    expect(failure().code).toBe("LS_LOCKED");
+    const { lock, unbroken } = DatabaseLock.resume(driver, rested, owner);
+    expect(unbroken).toBe(true);
+    expect(lock.holder).toEqual(held.holder);
+    expect(failure().details).toMatchObject({ pid: process.pid });
+    lock.release();
+    acquire().release();
+  });
+
+  it("that rests is broken by another process that had it meanwhile", { timeout: 60_000 }, async () => {
+    const rested = acquire().rest();
+    const child = await holding();
+    expect(() => DatabaseLock.resume(driver, rested, owner)).toThrow(
+      expect.objectContaining({ code: "LS_LOCKED", details: expect.objectContaining({ pid: child.process.pid }) }),
+    );
+    child.go();
+    expect(await child.next()).toBe("released");
+    const { lock, unbroken } = DatabaseLock.resume(driver, rested, owner);
+    expect(unbroken).toBe(false);
+    expect(lock.holder.pid).toBe(process.pid);
+    // From here on it is one's own again.
+    const again = DatabaseLock.resume(driver, lock.rest(), owner);
+    expect(again.unbroken).toBe(true);
+    again.lock.release();
+    await child.exited;
+  });
+
+  it("that rests is broken by another file in its place, though it carries the same mark", () => {
+    const rested = acquire().rest();
+    copyFileSync(path, `${path}.copy`);
+    renameSync(`${path}.copy`, path);
+    const { lock, unbroken } = DatabaseLock.resume(driver, rested, owner);
+    expect(unbroken).toBe(false);
+    expect(lock.isInPlace()).toBe(true);
+    lock.release();
   });
 
   it("says what is wrong with the file, and leaves it alone", () => {

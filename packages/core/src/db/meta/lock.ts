@@ -34,8 +34,10 @@ const SLEEPER = new Int32Array(new SharedArrayBuffer(4));
 /** A lock that was laid down: whether anybody had it meanwhile shows when it is taken up again. */
 export interface RestingLock {
   readonly path: string;
+  readonly holder: LockHolder;
   /** What the row of this acquisition has, and no other. */
   readonly token: string;
+  readonly identity: FileIdentity | undefined;
 }
 
 /** Locks of this thread that rest. The descriptor table does not show them, and their databases are refused to others in this thread all the same. */
@@ -112,16 +114,17 @@ export class DatabaseLock {
   rest(): RestingLock {
     this.#connection.close();
     resting.add(this.path);
-    return { path: this.path, token: this.#token };
+    return { path: this.path, holder: this.holder, token: this.#token, identity: this.#identity };
   }
 
   /**
-   * Takes up a lock that rests. Whoever takes the lock commits a row with a token of its own before anything else, so finding one's own says that
+   * Takes up a lock that rests. Whoever takes the lock commits a token of its own before anything else, so finding the mark of one's own says that
    * nobody did.
    * @returns the lock, and whether nobody else had it meanwhile.
    * @throws as {@link DatabaseLock.acquire}; it goes on to rest then.
    */
-  static resume(driver: SQLiteDriver, { path, token }: RestingLock, owner: FileOwner): { readonly lock: DatabaseLock; readonly unbroken: boolean } {
+  static resume(driver: SQLiteDriver, rested: RestingLock, owner: FileOwner): { readonly lock: DatabaseLock; readonly unbroken: boolean } {
+    const { path, token } = rested;
     let connection: SQLiteConnection | undefined;
     resting.delete(path);
     try {
@@ -129,10 +132,9 @@ export class DatabaseLock {
       // The descriptors of the process are not looked at: whoever holds the lock here does so through the same SQLite copy, which refuses this one.
       connection = driver.open(path, { timeoutMs: 0 });
       beginAtOnce(connection, path, token);
-      const row = holderRow(connection);
-      if (row?.token === token) {
-        const holder = { pid: Number(row.pid), host: String(row.host), startedMs: Number(row.started_ms) };
-        return { lock: new DatabaseLock(path, { holder, token }, connection), unbroken: true };
+      if (readMark(connection) === markOf(token)) {
+        const lock = new DatabaseLock(path, rested, connection);
+        if (sameFile(lock.#identity, rested.identity)) return { lock, unbroken: true };
       }
       connection.exec(`ROLLBACK; ${PATIENT}`);
       return { lock: new DatabaseLock(path, take(connection, path), connection), unbroken: false };
@@ -195,17 +197,31 @@ function take(connection: SQLiteConnection, path: string): Taken {
   const token = randomUUID();
   begin(connection, path, token);
   connection.exec(SCHEMA);
-  connection.run("INSERT OR REPLACE INTO holder VALUES (1, ?, ?, ?, ?)", holder.pid, holder.host, holder.startedMs, token);
+  sign(connection, holder, token);
   connection.exec("COMMIT");
   begin(connection, path, token);
   // Between the two transactions another process may have committed its own row, seen this lock, and given up: the row would name it.
   if (connection.row("SELECT token FROM holder")?.token !== token) {
-    connection.run("UPDATE holder SET pid = ?, host = ?, started_ms = ?, token = ?", holder.pid, holder.host, holder.startedMs, token);
+    sign(connection, holder, token);
     connection.exec("COMMIT");
     begin(connection, path, token);
     if (connection.row("SELECT token FROM holder")?.token !== token) throw locked(path, readHolder(connection, token));
   }
   return { holder, token };
+}
+
+function sign(connection: SQLiteConnection, { pid, host, startedMs }: LockHolder, token: string): void {
+  connection.run("INSERT OR REPLACE INTO holder VALUES (1, ?, ?, ?, ?)", pid, host, startedMs, token);
+  connection.exec(`PRAGMA user_version = ${markOf(token)}`);
+}
+
+/** A token's beginning, which lies in the file's header as well: there it is read without SQLite reading the schema first, at a third of the price. */
+function markOf(token: string): number {
+  return Number.parseInt(token.slice(0, 8), 16) | 0;
+}
+
+function readMark(connection: SQLiteConnection): number {
+  return Number(connection.row("PRAGMA user_version")?.user_version);
 }
 
 const PATIENT = `PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`;
