@@ -40,11 +40,11 @@ export function probeBetterSqlite3(Database: BetterSqlite3Constructor, nativeBin
 
 /**
  * The driver over better-sqlite3.
- * @param nativeBinding the binary to open databases with; `undefined` = the package finds its own.
+ * @param addon the binary to open databases with, loaded: by its path it would be looked up for each database anew. `undefined` = the package finds its own.
  */
 export function betterSqlite3Driver(
   Database: BetterSqlite3Constructor,
-  { nativeBinding, spec, sqliteVersion }: { readonly nativeBinding: string | undefined; readonly spec: DriverSpec | undefined; readonly sqliteVersion: string },
+  { addon, spec, sqliteVersion }: { readonly addon: unknown; readonly spec: DriverSpec | undefined; readonly sqliteVersion: string },
 ): SQLiteDriver {
   return {
     name: "better-sqlite3",
@@ -57,7 +57,8 @@ export function betterSqlite3Driver(
         readonly: options.readonly ?? false,
         fileMustExist: options.create !== true,
         timeout: options.timeoutMs ?? 0,
-        ...(nativeBinding === undefined ? {} : { nativeBinding }),
+        // The package takes an add-on that is loaded as well, which its types do not say.
+        ...(addon === undefined ? {} : { nativeBinding: addon as string }),
       });
       return new Connection(database, path);
     },

@@ -67,7 +67,7 @@ function onlyBetterSqlite3(Database: BetterSqlite3Constructor, found: string | u
   const nativeBinding = addonOf(onlyCopy());
   const modulePath = (nativeBinding === undefined ? undefined : moduleOfBinary(nativeBinding)) ?? found;
   const spec: DriverSpec | undefined = modulePath === undefined ? undefined : { name: PACKAGE, modulePath, nativeBinding };
-  return betterSqlite3Driver(Database, { nativeBinding, spec, sqliteVersion });
+  return betterSqlite3Driver(Database, { addon: loadAddon(nativeBinding), spec, sqliteVersion });
 }
 
 /** Drivers of this thread, by module and binary: neither changes once it is loaded. */
@@ -81,7 +81,8 @@ export function driverFromSpec(spec: DriverSpec): SQLiteDriver {
   let driver = opened.get(key);
   if (driver === undefined) {
     const Database = loadModule(modulePath);
-    driver = betterSqlite3Driver(Database, { nativeBinding, spec, sqliteVersion: probe(Database, nativeBinding) });
+    const sqliteVersion = probe(Database, nativeBinding);
+    driver = betterSqlite3Driver(Database, { addon: loadAddon(nativeBinding), spec, sqliteVersion });
     opened.set(key, driver);
   }
   return driver;
@@ -108,6 +109,11 @@ export function secondSQLite(paths: readonly string[]): LSError {
 /** The native add-on that is the copy; `undefined` for a copy of another kind, such as a system library behind the add-on. */
 function addonOf(copy: string | undefined): string | undefined {
   return copy?.endsWith(".node") === true ? copy : undefined;
+}
+
+/** An add-on that this thread has loaded already, as the package got it. */
+function loadAddon(nativeBinding: string | undefined): unknown {
+  return nativeBinding === undefined ? undefined : createRequire(import.meta.url)(nativeBinding);
 }
 
 function probe(Database: BetterSqlite3Constructor, nativeBinding: string | undefined): string {
