@@ -22,8 +22,8 @@ const UNSETTLED_MS = 500;
 const CALM_MS = 50;
 /** A resting database that is just being closed is waited for no longer than this, ms. */
 const CLOSING_MS = 250;
-/** Files are looked at this often while their directory is watched, ms. */
-const WATCHED_POLL_MS = 5000;
+/** Files are looked at this often while their directory is watched, ms: that is only for what the watch may have lost. */
+const WATCHED_POLL_MS = 15_000;
 
 export interface RestParts {
   readonly settings: EngineSettings;

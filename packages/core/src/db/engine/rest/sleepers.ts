@@ -9,29 +9,34 @@ export interface Sleeper {
   look(): void;
 }
 
-/** When each is due, as `performance.now()`. */
-const dueAt = new Map<Sleeper, number>();
+interface Due {
+  readonly sleeper: Sleeper;
+  /** As `performance.now()`. */
+  at: number;
+}
+
+const sleepers = new Map<Sleeper, Due>();
 let timer: NodeJS.Timeout | undefined;
 
 export function addSleeper(sleeper: Sleeper): void {
   // Spread out: those that begin to rest together are not looked at together.
-  dueAt.set(sleeper, performance.now() + sleeper.everyMs() * (0.5 + Math.random() / 2));
+  sleepers.set(sleeper, { sleeper, at: performance.now() + sleeper.everyMs() * (0.5 + Math.random() / 2) });
   timer ??= setInterval(lookAtDue, TICK_MS);
 }
 
 /** Idempotent. */
 export function removeSleeper(sleeper: Sleeper): void {
-  dueAt.delete(sleeper);
-  if (dueAt.size > 0) return;
+  sleepers.delete(sleeper);
+  if (sleepers.size > 0) return;
   clearInterval(timer);
   timer = undefined;
 }
 
 function lookAtDue(): void {
   const now = performance.now();
-  for (const [sleeper, at] of dueAt) {
-    if (now < at) continue;
-    dueAt.set(sleeper, now + sleeper.everyMs());
-    sleeper.look();
+  for (const due of sleepers.values()) {
+    if (now < due.at) continue;
+    due.at = now + due.sleeper.everyMs();
+    due.sleeper.look();
   }
 }
