@@ -1,6 +1,7 @@
 import { readLocalOf } from "../compaction/local-copies.js";
 import { DirectMerging, type Merging } from "../compaction/merging.js";
 import { findWorkerEntry } from "./shared-worker.js";
+import { SizedMerging } from "./sized-merging.js";
 import { WorkerMerging } from "./worker-merging.js";
 
 export interface MergingInit {
@@ -11,8 +12,9 @@ export interface MergingInit {
   readonly workerURL: URL | undefined;
 }
 
-/** Where merges of a database's destination are computed: beside its engine, or on this thread where there is no worker. */
+/** Where merges of a database's destination are computed: beside its engine; on this thread what is small, and all of it where there is no worker. */
 export function createMerging({ kind, metaPath, workerURL }: MergingInit): Merging {
   const entry = kind === "worker" ? findWorkerEntry(workerURL) : undefined;
-  return entry === undefined ? new DirectMerging(readLocalOf(metaPath)) : new WorkerMerging(entry, metaPath);
+  const here = new DirectMerging(readLocalOf(metaPath));
+  return entry === undefined ? here : new SizedMerging(here, new WorkerMerging(entry, metaPath));
 }
