@@ -18,6 +18,19 @@ export function crcReset(register: CRCRegister): void {
   register[1] = -1;
 }
 
+/** A register in the state before the first byte. */
+export function newRegister(): CRCRegister {
+  const register = new Int32Array(2);
+  crcReset(register);
+  return register;
+}
+
+/** Copies the register at `at` of `from` to `toAt` of `to`. By hand: a view for `set` costs more than both words. */
+export function copyRegister(from: CRCRegister, at: number, to: CRCRegister, toAt: number): void {
+  to[toAt] = from[at] ?? 0;
+  to[toAt + 1] = from[at + 1] ?? 0;
+}
+
 /** The checksum of everything the register has seen. */
 export function crcValue(register: CRCRegister): bigint {
   return (BigInt(~(register[1] ?? 0) >>> 0) << 32n) | BigInt(~(register[0] ?? 0) >>> 0);
@@ -130,7 +143,7 @@ export function crc64Combine(a: bigint, b: bigint, lengthB: number): bigint {
 
 /** A running CRC-64/ISO. The file checksum of LTX is this with bit 63 set. */
 export class CRC64 {
-  readonly #register: CRCRegister = new Int32Array([-1, -1]);
+  readonly #register: CRCRegister = newRegister();
 
   /** Adds bytes; returns this. */
   update(bytes: Uint8Array): this {

@@ -203,7 +203,12 @@ export class LTXDecoder {
     if (status === DECODE_END) {
       this.#sequence?.end();
       this.#state = "tail";
-      this.#tail = new FileTail(this.#started(), arena.register, this.#index, this.#databaseChecksum?.value());
+      this.#tail = new FileTail({
+        header: this.#started(),
+        register: arena.register,
+        index: this.#index,
+        databaseChecksum: this.#databaseChecksum?.value(),
+      });
     }
     throwOnBadFrame(status, this.#index.frameOffset);
     return consumed;

@@ -92,8 +92,12 @@ export function encodeLTXHeader(init: LTXHeaderInit): Uint8Array<ArrayBuffer> {
  * @throws {@link LTXError} `LTX_TRUNCATED`, `LTX_UNSUPPORTED` (version, flags) or `LTX_CORRUPTED`.
  */
 export function decodeLTXHeader(bytes: Uint8Array): LTXHeader {
-  if (bytes.length < LTX_HEADER_SIZE) throw new LTXError("LTX_TRUNCATED", `header needs ${LTX_HEADER_SIZE} bytes, ${bytes.length} given`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, LTX_HEADER_SIZE);
+  return readLTXHeader(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+}
+
+/** {@link decodeLTXHeader} for who has a view of the bytes. */
+export function readLTXHeader(view: DataView): LTXHeader {
+  if (view.byteLength < LTX_HEADER_SIZE) throw new LTXError("LTX_TRUNCATED", `header needs ${LTX_HEADER_SIZE} bytes, ${view.byteLength} given`);
   const magic = view.getUint32(0, false);
   if (magic !== MAGIC) {
     if (magic >>> 8 === MAGIC_WITHOUT_VERSION) throw new LTXError("LTX_UNSUPPORTED", "LTX file of an unknown version");
@@ -147,7 +151,7 @@ function validateHeader(header: LTXHeader, code: LTXErrorCode): void {
 }
 
 function safeInt64(view: DataView, at: number, what: string): number {
-  const value = Number(view.getBigInt64(at, false));
+  const value = view.getInt32(at, false) * 2 ** 32 + view.getUint32(at + 4, false);
   if (!Number.isSafeInteger(value)) throw new LTXError("LTX_CORRUPTED", `${what} at byte ${at} is beyond 2^53`);
   return value;
 }

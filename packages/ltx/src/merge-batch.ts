@@ -1,6 +1,6 @@
 import { type Arena, BATCH_BYTES, IN_OFFSET, IN_SIZE, OUT_OFFSET, TABLE_ENTRIES } from "./arena.js";
 import { acquireArena, releaseArena } from "./arena-pool.js";
-import { type CRCRegister, crcReset, crcShift, crcUpdate, crcUpdateBytes } from "./crc64.js";
+import { type CRCRegister, copyRegister, crcReset, crcShift, crcUpdate, crcUpdateBytes } from "./crc64.js";
 import { LTXError } from "./error.js";
 import { FRAME_HEADER_SIZE } from "./format.js";
 import { throwOnBadFrame } from "./frame-status.js";
@@ -62,7 +62,7 @@ export class MergeBatch {
     const { pgnos, offsets } = this.#arena;
     if (input.slot < 0) {
       input.slot = this.#slots.push(input) - 1;
-      copyRegister(input.register, 0, this.#arena.inputRegisters, input.slot * 2);
+      copyRegister(input.registers, input.registerAt, this.#arena.inputRegisters, input.slot * 2);
     }
     pgnos[this.#count] = (input.slot << 1) | (emit ? 1 : 0);
     offsets[this.#count] = IN_OFFSET + this.#used;
@@ -103,7 +103,7 @@ export class MergeBatch {
     if (good < this.#count)
       throw new LTXError("LTX_CORRUPTED", `a page frame of input ${this.#slots[(arena.pgnos[good] ?? 0) >>> 1]?.order} does not hold one page`);
     for (const input of this.#slots) {
-      copyRegister(arena.inputRegisters, input.slot * 2, input.register, 0);
+      copyRegister(arena.inputRegisters, input.slot * 2, input.registers, input.registerAt);
       input.slot = -1;
     }
     // Superseded frames lie in between: what goes out moves together, from the first gap on.
@@ -130,10 +130,10 @@ export class MergeBatch {
     const { pageSize } = input.header;
     arena.bytes.set(input.bytes.subarray(input.at, input.at + input.size), IN_OFFSET);
     const outputRegister = arena.register.slice();
-    arena.register.set(input.register);
+    copyRegister(input.registers, input.registerAt, arena.register, 0);
     if (input.legacy) decodeLegacyFrame(arena, IN_OFFSET, input.size, pageSize);
     else throwOnBadFrame(arena.kernel.decodeFrames(IN_OFFSET, input.size, pageSize, 1), input.frameOffset);
-    input.register.set(arena.register);
+    copyRegister(arena.register, 0, input.registers, input.registerAt);
     arena.register.set(outputRegister);
     input.databaseChecksum?.add(input.pgno, arena.view, OUT_OFFSET, pageSize);
     if (!emit) return new Uint8Array(0);
@@ -153,10 +153,4 @@ export class MergeBatch {
   dispose(): void {
     releaseArena(this.#arena);
   }
-}
-
-/** By hand: a view for `set` costs more than both words. */
-function copyRegister(from: CRCRegister, at: number, to: CRCRegister, toAt: number): void {
-  to[toAt] = from[at] ?? 0;
-  to[toAt + 1] = from[at + 1] ?? 0;
 }

@@ -1,12 +1,12 @@
-import { type CRCRegister, crcUpdate } from "./crc64.js";
+import { type CRCRegister, copyRegister, crcReset, crcUpdate } from "./crc64.js";
 import { DatabaseChecksum } from "./database-checksum.js";
 import { LTXError } from "./error.js";
 import { FRAME_HEADER_SIZE, LTX_HEADER_SIZE, maxBlockSize, PAGE_FLAG_SIZE, PAGE_HEADER_SIZE } from "./format.js";
-import { decodeLTXHeader, holdsEveryPage, type LTXHeader, tracksChecksums } from "./header.js";
+import { holdsEveryPage, type LTXHeader, readLTXHeader, tracksChecksums } from "./header.js";
 import { PageIndexDigest } from "./index-builder.js";
 import { legacyFrameLimit, legacyFrameSize } from "./legacy-frame.js";
 import { PageSequence } from "./page-sequence.js";
-import { FileTail, type LTXTrailer } from "./tail.js";
+import { checkTail, FileTail, type FileTailParts, type LTXTrailer } from "./tail.js";
 
 type Chunk = IteratorResult<Uint8Array>;
 
@@ -25,10 +25,25 @@ export type LTXMergeSource = AsyncIterable<Uint8Array> | Iterable<Uint8Array> | 
 const MAX_UINT32 = 0xffff_ffff;
 const NO_BYTES = new Uint8Array(0);
 const NO_VIEW = new DataView(NO_BYTES.buffer);
+/** A register for what is computed without a break in between. */
+const working: CRCRegister = new Int32Array(2);
+
+/** What all inputs of a merge work in: an ArrayBuffer for each costs more than most of what else there is of a small file. */
+export class InputMemory {
+  /** Running file checksums: two words for each input. */
+  readonly registers: CRCRegister;
+  /** {@link PageIndexDigest.BYTES} for each input. */
+  readonly indexes: Uint8Array<ArrayBuffer>;
+
+  constructor(inputs: number) {
+    this.registers = new Int32Array(2 * inputs);
+    this.indexes = new Uint8Array(PageIndexDigest.BYTES * inputs);
+  }
+}
 
 /**
  * One file of a merge, walked frame by frame *without* decompressing: the page numbers decide the merge. The current
- * frame lies at {@link at} of {@link bytes}. Whoever decompresses it advances {@link register}.
+ * frame lies at {@link at} of {@link bytes}. Whoever decompresses it advances the file's checksum, at {@link registerAt} of {@link registers}.
  *
  * Memory: the source's current chunk, and room for two frames where one is cut by its border.
  */
@@ -36,7 +51,8 @@ export class MergeInput {
   /** Position among the inputs, oldest first; newest page wins. */
   readonly order: number;
   /** Running file checksum. */
-  readonly register: CRCRegister = new Int32Array([-1, -1]);
+  readonly registers: CRCRegister;
+  readonly registerAt: number;
   bytes: Uint8Array = NO_BYTES;
   view: DataView = NO_VIEW;
   /** Where the current frame begins in {@link bytes}. */
@@ -54,11 +70,17 @@ export class MergeInput {
   databaseChecksum: DatabaseChecksum | undefined;
   trailer: LTXTrailer | undefined;
 
-  readonly #iterator: AsyncIterator<Uint8Array> | Iterator<Uint8Array> | MixedIterator;
+  /** What is given as an array, as each small file is, needs no iterator. */
+  readonly #pieces: readonly Uint8Array[] | undefined;
+  #nextPiece = 0;
+  readonly #iterator: AsyncIterator<Uint8Array> | Iterator<Uint8Array> | MixedIterator | undefined;
   /** Whether the source has nothing more to give: it needs no closing then. */
   #exhausted = false;
   readonly #index: PageIndexDigest;
   #header: LTXHeader | undefined;
+  #pageSize = 0;
+  /** The largest block that a frame may hold. */
+  #blockLimit = 0;
   #sequence: PageSequence | undefined;
   /** The largest thing that must lie in one piece: the header first, then a frame. */
   #frameLimit = LTX_HEADER_SIZE;
@@ -71,12 +93,15 @@ export class MergeInput {
 
   /**
    * @param source its chunks may be overwritten when the next one is asked for.
-   * @param scratch {@link PageIndexDigest.BYTES} to work in.
+   * @param memory has room for this input, as for every other.
    */
-  constructor(source: LTXMergeSource, order: number, scratch: Uint8Array<ArrayBuffer>) {
-    this.#index = new PageIndexDigest(scratch);
-    this.#iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+  constructor(source: LTXMergeSource, order: number, memory: InputMemory) {
     this.order = order;
+    this.registers = memory.registers;
+    this.registerAt = 2 * order;
+    this.#index = new PageIndexDigest(memory.indexes, PageIndexDigest.BYTES * order);
+    if (Array.isArray(source)) this.#pieces = source;
+    else this.#iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
   }
 
   get header(): LTXHeader {
@@ -95,10 +120,14 @@ export class MergeInput {
       const filling = this.fill();
       if (filling !== undefined) return filling.then(() => this.open());
     }
-    const header = decodeLTXHeader(this.bytes);
-    crcUpdate(this.register, this.view, 0, LTX_HEADER_SIZE);
+    const header = readLTXHeader(this.view);
+    crcReset(working);
+    crcUpdate(working, this.view, 0, LTX_HEADER_SIZE);
+    copyRegister(working, 0, this.registers, this.registerAt);
     this.at = LTX_HEADER_SIZE;
     this.#header = header;
+    this.#pageSize = header.pageSize;
+    this.#blockLimit = maxBlockSize(header.pageSize);
     this.#frameLimit = legacyFrameLimit(header.pageSize);
     this.#sequence = new PageSequence(header, "LTX_CORRUPTED");
     if (tracksChecksums(header) && holdsEveryPage(header)) this.databaseChecksum = new DatabaseChecksum();
@@ -115,7 +144,6 @@ export class MergeInput {
   scan(): boolean {
     const { view, at } = this;
     if (this.#nextChunk !== undefined && at >= this.#border) return false;
-    const { pageSize } = this.header;
     const available = this.bytes.length - at;
     if (available < PAGE_HEADER_SIZE) return false;
     const pgno = view.getUint32(at, false);
@@ -130,12 +158,12 @@ export class MergeInput {
     }
     let size = 0;
     if (flags === 0) {
-      size = legacyFrameSize(view, at, available, pageSize);
+      size = legacyFrameSize(view, at, available, this.#pageSize);
       if (size === 0) return false;
     } else {
       if (available < FRAME_HEADER_SIZE) return false;
       const payload = view.getUint32(at + PAGE_HEADER_SIZE, false);
-      if (payload > maxBlockSize(pageSize)) {
+      if (payload > this.#blockLimit) {
         throw new LTXError("LTX_CORRUPTED", `the frame at byte ${this.#index.frameOffset} claims more bytes than a page can take`);
       }
       size = FRAME_HEADER_SIZE + payload;
@@ -164,20 +192,27 @@ export class MergeInput {
     // Moved away before the next chunk is asked for, which may overwrite this one. It may be a part of the joint already.
     const rest = this.bytes.length - this.at;
     if (rest > 0) this.#join(this.bytes.subarray(this.at), 0);
-    const next = this.#iterator.next();
+    const next = this.#next();
     if (isPromise(next)) return this.#takeLater(next, rest);
     this.#take(next, rest);
     return undefined;
   }
 
+  /** The source's next chunk; undefined when there is none. */
+  #next(): Uint8Array | undefined | Promise<Chunk> {
+    if (this.#pieces !== undefined) return this.#pieces[this.#nextPiece++];
+    const next = this.#iterator?.next();
+    if (next === undefined) return undefined;
+    return "then" in next ? next : chunkOf(next);
+  }
+
   async #takeLater(next: Promise<Chunk>, rest: number): Promise<void> {
-    this.#take(await next, rest);
+    this.#take(chunkOf(await next), rest);
   }
 
   /** Goes on with a chunk of the source, behind the `rest` bytes that are left of what came before. */
-  #take(next: Chunk, rest: number): void {
-    if (next.done === true) throw new LTXError("LTX_TRUNCATED", "the file ends in its header or page block");
-    const chunk = next.value;
+  #take(chunk: Uint8Array | undefined, rest: number): void {
+    if (chunk === undefined) throw new LTXError("LTX_TRUNCATED", "the file ends in its header or page block");
     if (rest === 0) {
       this.#use(chunk, 0);
       return;
@@ -208,35 +243,51 @@ export class MergeInput {
     this.at = at;
   }
 
-  /** Reads and verifies what follows the page block. All frames must have gone into {@link register}. @returns what has to be waited for, if anything. */
+  /** Reads and verifies what follows the page block. All frames must have gone into the file's checksum. @returns what has to be waited for, if anything. */
   end(): Promise<void> | undefined {
-    crcUpdate(this.register, this.view, this.at, PAGE_HEADER_SIZE);
-    const tail = new FileTail(this.header, this.register, this.#index, this.databaseChecksum?.value());
+    copyRegister(this.registers, this.registerAt, working, 0);
+    crcUpdate(working, this.view, this.at, PAGE_HEADER_SIZE);
     const end = this.at + PAGE_HEADER_SIZE;
+    if (this.#nextPiece === this.#pieces?.length && this.#nextChunk === undefined) {
+      this.#exhausted = true;
+      this.trailer = checkTail(this.#tailParts(working), this.view, end);
+      this.#forget();
+      return undefined;
+    }
+    const tail = new FileTail(this.#tailParts(working.slice()));
     // The zero page header was not complete before the border, so it ends behind it.
     tail.push(this.#nextChunk === undefined ? this.bytes.subarray(end) : this.#nextChunk.subarray(end - this.#border));
+    this.#forget();
+    return this.#finish(tail);
+  }
+
+  #tailParts(register: CRCRegister): FileTailParts {
+    return { header: this.header, register, index: this.#index, databaseChecksum: this.databaseChecksum?.value() };
+  }
+
+  #forget(): void {
     this.bytes = NO_BYTES;
+    this.view = NO_VIEW;
     this.#joint = NO_BYTES;
     this.#nextChunk = undefined;
-    return this.#finish(tail);
   }
 
   #finish(tail: FileTail): Promise<void> | undefined {
     for (;;) {
-      const next = this.#iterator.next();
+      const next = this.#next();
       if (isPromise(next)) return this.#finishLater(next, tail);
       if (this.#isLast(next, tail)) return undefined;
     }
   }
 
   async #finishLater(next: Promise<Chunk>, tail: FileTail): Promise<void> {
-    if (!this.#isLast(await next, tail)) await this.#finish(tail);
+    if (!this.#isLast(chunkOf(await next), tail)) await this.#finish(tail);
   }
 
   /** Takes what follows the page block. */
-  #isLast(next: Chunk, tail: FileTail): boolean {
-    if (next.done !== true) {
-      tail.push(next.value);
+  #isLast(chunk: Uint8Array | undefined, tail: FileTail): boolean {
+    if (chunk !== undefined) {
+      tail.push(chunk);
       return false;
     }
     this.#exhausted = true;
@@ -247,16 +298,20 @@ export class MergeInput {
   /** Tells the source that nothing more is wanted, unless it has given everything. That it fails to close changes nothing: its bytes are not needed any more. */
   async close(): Promise<void> {
     try {
-      await this.#iterator.return?.();
+      await this.#iterator?.return?.();
     } catch {}
   }
 
   /** Whether the source may still have to be told. */
   get isOpen(): boolean {
-    return !this.#exhausted;
+    return !this.#exhausted && this.#iterator !== undefined;
   }
 }
 
-function isPromise(next: Chunk | Promise<Chunk>): next is Promise<Chunk> {
-  return "then" in next;
+function isPromise(next: Uint8Array | undefined | Promise<Chunk>): next is Promise<Chunk> {
+  return next !== undefined && "then" in next;
+}
+
+function chunkOf(next: Chunk): Uint8Array | undefined {
+  return next.done === true ? undefined : next.value;
 }

@@ -313,6 +313,23 @@ describe("refuses", () => {
   });
 });
 
+/** The bytes, or what the merge fails with. */
+function outcomeOf(merged: AsyncIterable<Uint8Array>): Promise<unknown> {
+  return collect(merged).catch((error: unknown) => error);
+}
+
+test("[D9] a page index too long to be kept, in a file that lies in one piece, is compared to its end", async () => {
+  const pages = Array.from({ length: 100 }, (_, i) => ({ pgno: i + 1, data: samplePage(i, PAGE) }));
+  const file = await encodeFile(header(1n, 100), pages);
+  const end = file.length - 25;
+  expectBytes(await collect(mergeLTX([[file]])), await merge([file], 1000));
+  for (let at = end; at > end - 450; at--) {
+    const damaged = file.slice();
+    damaged[at] = (damaged[at] ?? 0) ^ 1;
+    expect(await outcomeOf(mergeLTX([[damaged]]))).toMatchObject({ code: "LTX_CORRUPTED", message: "the page index does not match the frames" });
+  }
+});
+
 test("[D9] damage in any input is found, and every source is closed", async () => {
   const files = await Promise.all([GROW, SHRINK, REGROW].map((step, i) => encodeStep(step, BigInt(i + 1))));
   for (const [victim, file] of files.entries()) {
@@ -321,11 +338,11 @@ test("[D9] damage in any input is found, and every source is closed", async () =
       damaged[at] = (damaged[at] ?? 0) ^ 0x21;
       const count = { begun: 0, open: 0 };
       const sources = files.map((bytes, i) => counting(i === victim ? damaged : bytes, 50, i % 2 === at % 2, count));
-      const outcome = await collect(mergeLTX(sources)).then(
-        (bytes) => bytes,
-        (error: unknown) => error,
-      );
+      const outcome = await outcomeOf(mergeLTX(sources));
       expect(count.open).toBe(0);
+      // What lies in one piece is verified where it lies.
+      const ofOnePiece = await outcomeOf(mergeLTX(files.map((bytes, i) => [i === victim ? damaged : bytes])));
+      expect(ofOnePiece).toEqual(outcome);
       if (outcome instanceof Uint8Array) {
         // Header fields that the file checksum covers cannot differ; compressed bytes may, if they mean the same.
         await verifyLTX(chunks(damaged));

@@ -4,9 +4,9 @@ import { LTXError } from "./error.js";
 import { CHECKSUM_FLAG, LTX_NO_CHECKSUM, LTX_TRAILER_SIZE, PAGE_HEADER_SIZE } from "./format.js";
 import { FrameWalk } from "./frame-walk.js";
 import { encodeLTXHeader, type LTXHeader, tracksChecksums } from "./header.js";
-import { PageIndexBuilder, PageIndexDigest } from "./index-builder.js";
+import { PageIndexBuilder } from "./index-builder.js";
 import { MergeBatch } from "./merge-batch.js";
-import { type LTXMergeSource, MergeInput } from "./merge-input.js";
+import { InputMemory, type LTXMergeSource, MergeInput } from "./merge-input.js";
 import { PageSequence } from "./page-sequence.js";
 
 /** Options of `mergeLTX()`. */
@@ -41,9 +41,8 @@ export async function* mergeLTX(
   options: LTXMergeOptions = {},
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, LTXFileSummary, undefined> {
   options.signal?.throwIfAborted();
-  // One piece for all: an ArrayBuffer costs more than most of what else there is of a small file.
-  const scratch = new Uint8Array(inputs.length * PageIndexDigest.BYTES);
-  const files = inputs.map((source, i) => new MergeInput(source, i, scratch.subarray(i * PageIndexDigest.BYTES, (i + 1) * PageIndexDigest.BYTES)));
+  const memory = new InputMemory(inputs.length);
+  const files = inputs.map((source, i) => new MergeInput(source, i, memory));
   const handOut = (bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> => (options.reuseChunks === true ? bytes : bytes.slice());
   let batch: MergeBatch | undefined;
   try {

@@ -27,7 +27,8 @@ export function parseTXID(text: string): TXID {
 
 /** The file name of a transaction range: `<min>-<max>.ltx`. */
 export function formatLTXFilename(minTXID: TXID, maxTXID: TXID): string {
-  return `${formatTXID(minTXID)}-${formatTXID(maxTXID)}.ltx`;
+  const min = formatTXID(minTXID);
+  return `${min}-${minTXID === maxTXID ? min : formatTXID(maxTXID)}.ltx`;
 }
 
 /** The transaction range of an LTX file name; undefined unless the name is exactly what {@link formatLTXFilename} writes for 1 <= min <= max. */

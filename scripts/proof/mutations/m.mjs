@@ -23,8 +23,8 @@ export const M = [
   mutation(
     "M10",
     "ltx/src/header.ts",
-    "if (bytes.length < LTX_HEADER_SIZE) throw new LTXError",
-    "if (bytes.length < 0) throw new LTXError",
+    "if (view.byteLength < LTX_HEADER_SIZE) throw new LTXError",
+    "if (view.byteLength < 0) throw new LTXError",
     "ltx/src/header.test.ts",
   ),
   mutation("M11", "core/src/db/events.ts", "(type, { ...subject, ...fields });", "(type, fields);", "core/test/store.test.ts"),
