@@ -1,25 +1,23 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { join, sep } from "node:path";
 import { formatLTXFilename } from "@ls/ltx";
 import { L0_LEVEL } from "../levels.js";
 import type { LTXFileInfo, LTXFileRef } from "../replica-client.js";
 import type { FileRange } from "../restore/fetch.js";
 import { fileSystemError, systemErrorCode } from "../system-error.js";
-import type { ReadLocal } from "./range-source.js";
-
-/** Where a byte goes that nobody wants. */
-const BEYOND = new Uint8Array(1);
+import { type ReadLocal, SPARE_BYTES } from "./range-source.js";
 
 /**
  * Level-0 files that still lie beside the database. They may vanish at any moment, and are only taken for a file that the destination is known to hold
  * while they have its size: a merge verifies the rest. That they are of the destination's history is what attaching made sure of before anybody was told of a file.
  */
 export class LocalCopies {
-  readonly #metaPath: string;
+  /** Where the copies lie, with the separator: joining paths costs as much as opening a file. */
+  readonly #directory: string;
 
   /** @param metaPath the database's meta directory. */
   constructor(metaPath: string) {
-    this.#metaPath = metaPath;
+    this.#directory = join(metaPath, "ltx", String(L0_LEVEL)) + sep;
   }
 
   has(file: LTXFileInfo): boolean {
@@ -36,16 +34,15 @@ export class LocalCopies {
     let fd: number | undefined;
     try {
       fd = openSync(path, "r");
-      // What is read whole shows its size by that, and needs no look of its own.
+      // What is read whole shows its size by that, a longer file by a byte more, and needs no look of its own.
       const isWhole = size === file.size;
       if (!isWhole && fstatSync(fd).size !== file.size) return false;
+      const wanted = isWhole ? size + SPARE_BYTES : size;
       let received = 0;
-      while (received < size) {
-        const bytesRead = readSync(fd, buffer, received, size - received, offset + received);
-        if (bytesRead === 0) return false;
-        received += bytesRead;
+      for (let bytesRead = -1; bytesRead !== 0 && received < size; received += bytesRead) {
+        bytesRead = readSync(fd, buffer, received, wanted - received, offset + received);
       }
-      return !isWhole || readSync(fd, BEYOND, 0, 1, size) === 0;
+      return received === size;
     } catch (error) {
       if (systemErrorCode(error) === "ENOENT") return false;
       throw fileSystemError(error, "read", path);
@@ -55,7 +52,7 @@ export class LocalCopies {
   }
 
   #path({ minTXID, maxTXID }: LTXFileRef): string {
-    return join(this.#metaPath, "ltx", String(L0_LEVEL), formatLTXFilename(minTXID, maxTXID));
+    return this.#directory + formatLTXFilename(minTXID, maxTXID);
   }
 }
 

@@ -4,12 +4,14 @@ import { Limit } from "../concurrency/limit.js";
 import { Slicer } from "../concurrency/slicer.js";
 import type { LTXFileInfo } from "../replica-client.js";
 import { uninitialized } from "../uninitialized.js";
-import { type FetchRange, LocalSource, RangeSource, type ReadLocal, type SharedByInputs } from "./range-source.js";
+import { type FetchRange, LocalSource, RangeSource, type ReadLocal, type SharedByInputs, SPARE_BYTES } from "./range-source.js";
 
 /** Memory for many small things that go together: one buffer of its own costs as much as to fill it. */
 class Slab {
   static readonly #BYTES: number = 512 * 1024;
-  #free: Uint8Array<ArrayBuffer> = uninitialized(0);
+  #bytes: Uint8Array<ArrayBuffer> = uninitialized(0);
+  /** How much of {@link Slab.#bytes} is taken. */
+  #taken = 0;
   #wanted: number;
 
   /** @param bytes what will be taken, at most. */
@@ -18,22 +20,30 @@ class Slab {
   }
 
   take(size: number): Uint8Array<ArrayBuffer> {
-    if (size > this.#free.length) {
+    if (size > this.#bytes.length - this.#taken) {
       if (size >= Slab.#BYTES / 8) return uninitialized(size);
       // Most merges of many databases are of one small file.
-      this.#free = uninitialized(Math.min(Slab.#BYTES, Math.max(this.#wanted, size)));
+      this.#bytes = uninitialized(Math.min(Slab.#BYTES, Math.max(this.#wanted, size)));
+      this.#taken = 0;
     }
     this.#wanted -= size;
-    const taken = this.#free.subarray(0, size);
-    this.#free = this.#free.subarray(size);
-    return taken;
+    this.#taken += size;
+    return this.#bytes.subarray(this.#taken - size, this.#taken);
   }
 }
 
 const LEFT = new Error("the merge is over");
+/** Until it is there. */
+const NOTHING: LTXMergeSource = [];
+
+/** A file that is fetched, and its place among all. */
+interface Distant {
+  readonly file: LTXFileInfo;
+  readonly at: number;
+}
 
 export interface SourceOptions {
-  /** Bytes of all inputs. */
+  /** Bytes of all inputs, each with its {@link SPARE_BYTES}. */
   readonly totalBytes: number;
   readonly fetch: FetchRange;
   readonly readLocal: ReadLocal | undefined;
@@ -80,29 +90,31 @@ export class MergeSources implements SharedByInputs {
    * for their bytes, each with promises of its own, costs more than the reading.
    */
   async open(files: readonly LTXFileInfo[]): Promise<LTXMergeSource[]> {
-    const whole = await this.#readWhole(files.filter((file) => file.size <= this.rangeBytes));
-    return files.map((file) => {
-      const bytes = whole.get(file);
-      if (bytes !== undefined) return [bytes];
-      return this.readLocal === undefined ? new RangeSource(this, file) : new LocalSource(this, file, this.readLocal);
-    });
+    const sources: LTXMergeSource[] = [];
+    const distant: Distant[] = [];
+    for (const file of files) {
+      let source: LTXMergeSource = NOTHING;
+      if (file.size > this.rangeBytes) {
+        source = this.readLocal === undefined ? new RangeSource(this, file) : new LocalSource(this, file, this.readLocal);
+      } else {
+        if (this.slicer.due) await this.slicer.pause();
+        const bytes = this.#readLocally(file);
+        if (bytes === undefined) distant.push({ file, at: sources.length });
+        else source = [bytes];
+      }
+      sources.push(source);
+    }
+    await this.#fetchWhole(distant, sources);
+    return sources;
   }
 
-  async #readWhole(files: readonly LTXFileInfo[]): Promise<ReadonlyMap<LTXFileInfo, Uint8Array>> {
-    const whole = new Map<LTXFileInfo, Uint8Array>();
-    const distant: LTXFileInfo[] = [];
-    for (const file of files) {
-      if (this.slicer.due) await this.slicer.pause();
-      const bytes = this.#readLocally(file);
-      if (bytes === undefined) distant.push(file);
-      else whole.set(file, bytes);
-    }
+  async #fetchWhole(distant: readonly Distant[], sources: LTXMergeSource[]): Promise<void> {
     // All lanes take from one queue.
     const queue = distant.values();
     const lanes = Array.from({ length: Math.min(this.#lanes, distant.length) }, async () => {
-      for (const file of queue) {
+      for (const { file, at } of queue) {
         this.signal.throwIfAborted();
-        whole.set(file, await this.fetch({ file, offset: 0, size: file.size }, uninitialized(file.size), this.signal));
+        sources[at] = [await this.fetch({ file, offset: 0, size: file.size }, uninitialized(file.size), this.signal)];
       }
     });
     try {
@@ -113,13 +125,13 @@ export class MergeSources implements SharedByInputs {
       await Promise.allSettled(lanes);
       throw error;
     }
-    return whole;
   }
 
   #readLocally(file: LTXFileInfo): Uint8Array | undefined {
     if (this.readLocal === undefined) return undefined;
-    const bytes = this.#slab.take(file.size);
-    return this.readLocal({ file, offset: 0, size: file.size }, bytes) ? bytes : undefined;
+    const { size } = file;
+    const bytes = this.#slab.take(size + SPARE_BYTES);
+    return this.readLocal({ file, offset: 0, size }, bytes) ? bytes.subarray(0, size) : undefined;
   }
 
   /** Aborted when the merge is over. */

@@ -2,7 +2,7 @@ import { type LTXFileSummary, mergeLTX, verifyLTX } from "@ls/ltx";
 import type { LTXFileInfo } from "../replica-client.js";
 import { rangeBytesFor } from "./merge-budget.js";
 import { MergeSources } from "./merge-source.js";
-import { type FetchRange, RangeSource, type ReadLocal } from "./range-source.js";
+import { type FetchRange, RangeSource, type ReadLocal, SPARE_BYTES } from "./range-source.js";
 
 /** Reads of one merge under way at a time. */
 const READS = 8;
@@ -52,7 +52,7 @@ export class DirectMerging implements Merging {
 
   #sources(files: readonly LTXFileInfo[], withLocalCopies: boolean, fetch: FetchRange, signal: AbortSignal): MergeSources {
     const readLocal = withLocalCopies ? this.#readLocal : undefined;
-    const totalBytes = files.reduce((sum, file) => sum + file.size, 0);
+    const totalBytes = files.reduce((sum, { size }) => sum + size + SPARE_BYTES, 0);
     return new MergeSources({ totalBytes, fetch, readLocal, rangeBytes: rangeBytesFor(files), reads: READS, signal });
   }
 }

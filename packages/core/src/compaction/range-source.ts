@@ -5,8 +5,11 @@ import type { FileRange } from "../restore/fetch.js";
 import { uninitialized } from "../uninitialized.js";
 import { BUFFERS_PER_SOURCE } from "./merge-budget.js";
 
+/** Room behind a range that a local copy is read to: that a file ends where it should shows by what is not read there. */
+export const SPARE_BYTES = 1;
+
 /**
- * Fills the start of a buffer with a range of a file's local copy.
+ * Fills the start of a buffer with a range of a file's local copy. {@link SPARE_BYTES} behind it may be written to.
  * @returns false when there is no such copy (any more).
  */
 export type ReadLocal = (range: FileRange, buffer: Uint8Array) => boolean;
@@ -143,7 +146,7 @@ export class LocalSource {
   #readNext(): Chunk | Promise<Chunk> {
     const size = Math.min(LOCAL_BYTES, this.#sources.rangeBytes, this.#file.size - this.#offset);
     if (size === 0) return { value: undefined, done: true };
-    this.#buffer ??= uninitialized(size);
+    this.#buffer ??= uninitialized(size + SPARE_BYTES);
     try {
       if (!this.#readLocal({ file: this.#file, offset: this.#offset, size }, this.#buffer)) {
         this.#buffer = undefined;
