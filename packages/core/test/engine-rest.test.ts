@@ -238,7 +238,7 @@ describe("what others do while it rests", () => {
     renameSync(directory.path, `${directory.path}-moved`);
     cpSync(`${directory.path}-moved`, directory.path, { recursive: true });
     commit(path).close();
-    await until("it is missed", () => !isResting(engine), 20_000);
+    await until("it is missed", () => !isResting(engine), 40_000);
     rmSync(`${directory.path}-moved`, { recursive: true });
     await engine.sync();
     await replica.pull(engine.settings);

@@ -188,14 +188,25 @@ describe("DatabaseLock", () => {
     await child.exited;
   });
 
-  it("that rests is broken by another file in its place, though it carries the same mark", () => {
+  it("that rests is not broken by a copy of its file in its place, but by one with the same mark that somebody else had", () => {
     const rested = acquire().rest();
-    copyFileSync(path, `${path}.copy`);
-    renameSync(`${path}.copy`, path);
-    const { lock, unbroken } = DatabaseLock.resume(driver, rested, owner);
-    expect(unbroken).toBe(false);
-    expect(lock.isInPlace()).toBe(true);
-    lock.release();
+    const copy = `${path}.copy`;
+    const replace = (sql: string): void => {
+      copyFileSync(path, copy);
+      const file = new Database(copy);
+      file.exec(sql);
+      file.close();
+      renameSync(copy, path);
+    };
+    replace("PRAGMA user_version");
+    const first = DatabaseLock.resume(driver, rested, owner);
+    expect(first.unbroken).toBe(true);
+    expect(first.lock.isInPlace()).toBe(true);
+    const again = first.lock.rest();
+    replace("UPDATE holder SET token = 'another'");
+    const second = DatabaseLock.resume(driver, again, owner);
+    expect(second.unbroken).toBe(false);
+    second.lock.release();
   });
 
   it("says what is wrong with the file, and leaves it alone", () => {

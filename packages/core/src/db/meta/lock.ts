@@ -134,7 +134,8 @@ export class DatabaseLock {
       beginAtOnce(connection, path, token);
       if (readMark(connection) === markOf(token)) {
         const lock = new DatabaseLock(path, rested, connection);
-        if (sameFile(lock.#identity, rested.identity)) return { lock, unbroken: true };
+        // In another file the mark may be there by chance.
+        if (sameFile(lock.#identity, rested.identity) || holderRow(connection)?.token === token) return { lock, unbroken: true };
       }
       connection.exec(`ROLLBACK; ${PATIENT}`);
       return { lock: new DatabaseLock(path, take(connection, path), connection), unbroken: false };
