@@ -21,10 +21,10 @@ const { numbers, switches, record } = readFlags(
     seconds: { normal: 20, quick: 3, min: 1 },
     // Commits a second, each to a database chosen at random.
     rate: { normal: 10, quick: 10, min: 1 },
-    // Seconds of them before those that are measured: what is meant is how it goes on for weeks, with merges under way and compilers done.
-    warm: { normal: 30, quick: 1, min: 0 },
-    // Level 1 is merged every half a minute, in one go: a shorter time would have more of that than there is, or less.
-    busy: { normal: 60, quick: 3, min: 1 },
+    // Seconds of them before those that are measured: what is meant is how it goes on for weeks, with merges and retention under way and compilers done.
+    warm: { normal: 300, quick: 1, min: 0 },
+    // Level 1 is merged every half a minute, in one go, and level 2 every five: a shorter time would have more of that than there is, or less.
+    busy: { normal: 300, quick: 3, min: 1 },
     // Between the first sync and the measurement: nobody is idle before.
     settle: { normal: 70, quick: 3, min: 0 },
     // The same for upstream, which has nothing that comes later than its first merges, half a minute after its start.
