@@ -28,8 +28,11 @@ export function readCommittedEnd(readAt: ReadAt, status: WALStatusSource): Commi
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const length = readAt(before, 0);
     const { frames, backfilledFrames } = status();
-    if (readAt(after, 0) !== length || !before.every((byte, i) => byte === after[i])) continue;
-    return { header: decodeWALHeader(before.subarray(0, length)), frames, backfilled: backfilledFrames };
+    if (readAt(after, 0) !== length) continue;
+    const header = before.subarray(0, length);
+    // Behind the end of a truncated WAL lies what an attempt before this one read.
+    if (!header.every((byte, i) => byte === after[i])) continue;
+    return { header: decodeWALHeader(header), frames, backfilled: backfilledFrames };
   }
   throw new Error("the WAL header did not hold still");
 }
