@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { join } from "node:path";
+import { join, sep } from "node:path";
 import { ALL_LEVELS, type LTXFileRef } from "@ls/core/backend-kit";
 import { formatLTXFilename } from "@ls/ltx";
 
@@ -18,12 +18,13 @@ export function levelsDirectory(root: string): string {
 /** @throws RangeError for a level that does not exist. */
 export function levelDirectory(root: string, level: number): string {
   if (!ALL_LEVELS.includes(level)) throw new RangeError(`level ${String(level)} is not one of 0 to 9`);
-  return join(levelsDirectory(root), String(level));
+  return levelsDirectory(root) + sep + String(level);
 }
 
 /** @throws RangeError for a level or TXID that does not exist. */
 export function ltxFilePath(root: string, ref: LTXFileRef): string {
-  return join(levelDirectory(root, ref.level), fileName(ref));
+  // Not joined: both parts are as they should be, and of thousands of small files, their paths are a good part of the cost.
+  return levelDirectory(root, ref.level) + sep + fileName(ref);
 }
 
 /** A name in the same directory that nothing else uses, not even another process writing the same file. */

@@ -11,6 +11,9 @@ const FIRST_BYTES = 64 * 1024;
 const LAST_BYTES = 4096;
 /** Enough for eight files read at a time. */
 const buffersForReading = new BufferPool(READ_BYTES, 16);
+/** Most files fit into these, and what was read to one lies in the processor's cache still when it is read to again. */
+const SMALL_BYTES = 64 * 1024;
+const smallBuffers = new BufferPool(SMALL_BYTES, 16);
 
 export interface ReadRange {
   readonly offset: number;
@@ -29,13 +32,14 @@ export function readFileRange(root: string, ref: LTXFileRef, range: ReadRange): 
 /** What goes into one buffer. The file is closed again before anybody gets it. */
 async function* readAtOnce(root: string, ref: LTXFileRef, range: ReadRange): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
   range.signal?.throwIfAborted();
-  const buffer = range.reuseChunks ? buffersForReading.take() : new Uint8Array(range.size);
+  const pool = range.size <= SMALL_BYTES ? smallBuffers : buffersForReading;
+  const buffer = range.reuseChunks ? pool.take() : new Uint8Array(range.size);
   try {
     const received = await fillFromFile(ltxFilePath(root, ref), ref, buffer.subarray(0, range.size), range.offset);
     range.signal?.throwIfAborted();
     if (received > 0) yield buffer.subarray(0, received);
   } finally {
-    if (range.reuseChunks) buffersForReading.give(buffer);
+    if (range.reuseChunks) pool.give(buffer);
   }
 }
 

@@ -312,6 +312,7 @@ describe.each([
       readLocal: undefined,
       rangeBytes: 700,
       reads: 4,
+      smallReads: 4,
       signal: new AbortController().signal,
     });
     const merged = await collect(mergeLTX(await sources.open(files)));
@@ -347,6 +348,7 @@ describe.each([
       readLocal: undefined,
       rangeBytes: 1024 * 1024,
       reads: 4,
+      smallReads: 4,
       signal: new AbortController().signal,
     });
     await expect(sources.open(files)).rejects.toBe(failed);

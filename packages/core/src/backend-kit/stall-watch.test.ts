@@ -54,3 +54,34 @@ test("follows its parent, and leaves nothing there", () => {
   second.stop();
   expect(new StallWatch(parent.signal).signal.reason).toBe(reason);
 });
+
+test("started again, it watches anew, and follows its parent again", () => {
+  const parent = new AbortController();
+  const [watch, late] = [new StallWatch(parent.signal, { idleMs: 1000 }), new StallWatch(parent.signal, { idleMs: 1000 })];
+  vi.advanceTimersByTime(900);
+  watch.stop();
+  late.stop();
+  vi.advanceTimersByTime(100_000);
+  watch.start();
+  vi.advanceTimersByTime(900);
+  expect(watch.signal.aborted).toBe(false);
+  const reason = new Error("stop");
+  parent.abort(reason);
+  expect(watch.signal.reason).toBe(reason);
+  expect(late.signal.aborted).toBe(false);
+  late.start();
+  expect(late.signal.reason).toBe(reason);
+});
+
+test("started again, it ends what idles", () => {
+  const watch = new StallWatch(undefined, { idleMs: 1000, deadlineMs: 1500 });
+  vi.advanceTimersByTime(900);
+  watch.stop();
+  watch.start();
+  vi.advanceTimersByTime(900);
+  watch.moved();
+  vi.advanceTimersByTime(590);
+  expect(watch.signal.aborted).toBe(false);
+  vi.advanceTimersByTime(20);
+  expect(watch.signal.aborted).toBe(true);
+});

@@ -23,8 +23,8 @@ export class StallWatch {
   readonly #follow = (): void => this.#controller.abort(this.#parent?.reason);
   readonly #idleMs: number;
   readonly #deadlineMs: number;
-  #movedAt: number;
-  #deadlineFrom: number;
+  #movedAt = 0;
+  #deadlineFrom = 0;
   #bytes = 0;
   #pausedAt: number | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -33,9 +33,16 @@ export class StallWatch {
     this.#parent = parent;
     this.#idleMs = idleMs;
     this.#deadlineMs = deadlineMs;
+    this.start();
+  }
+
+  /** Watches another request, after {@link StallWatch.stop}: with the signal that it has, so only while that is not aborted. A new watch costs as much as a small request. */
+  start(): void {
     this.#movedAt = this.#deadlineFrom = performance.now();
-    if (parent?.aborted === true) this.#follow();
-    parent?.addEventListener("abort", this.#follow, { once: true });
+    this.#bytes = 0;
+    this.#pausedAt = undefined;
+    if (this.#parent?.aborted === true) this.#follow();
+    this.#parent?.addEventListener("abort", this.#follow, { once: true });
     this.#arm(this.#movedAt);
   }
 

@@ -6,6 +6,9 @@ import type { LTXFileInfo } from "../replica-client.js";
 import { uninitialized } from "../uninitialized.js";
 import { type FetchRange, LocalSource, RangeSource, type ReadLocal, type SharedByInputs, SPARE_BYTES } from "./range-source.js";
 
+/** What is smaller has no memory of its own. */
+const SMALL_BYTES = 64 * 1024;
+
 /** Memory for many small things that go together: one buffer of its own costs as much as to fill it. */
 class Slab {
   static readonly #BYTES: number = 512 * 1024;
@@ -21,7 +24,7 @@ class Slab {
 
   take(size: number): Uint8Array<ArrayBuffer> {
     if (size > this.#bytes.length - this.#taken) {
-      if (size >= Slab.#BYTES / 8) return uninitialized(size);
+      if (size >= SMALL_BYTES) return uninitialized(size);
       // Most merges of many databases are of one small file.
       this.#bytes = uninitialized(Math.min(Slab.#BYTES, Math.max(this.#wanted, size)));
       this.#taken = 0;
@@ -49,8 +52,10 @@ export interface SourceOptions {
   readonly readLocal: ReadLocal | undefined;
   /** Bytes that a source fetches at a time. */
   readonly rangeBytes: number;
-  /** Requests to the destination under way at a time. */
+  /** Requests to the destination under way at a time, */
   readonly reads: number;
+  /** and where all are for small files: those wait for answers, not for bytes. */
+  readonly smallReads: number;
   readonly signal: AbortSignal;
 }
 
@@ -64,6 +69,7 @@ export class MergeSources implements SharedByInputs {
   readonly rangeBytes: number;
   readonly reads: Limit;
   readonly #lanes: number;
+  readonly #smallLanes: number;
   readonly #parent: AbortSignal;
   /** Heard by fetches only: most merges are of a few local files. */
   readonly #ending: Ending = new Ending();
@@ -73,7 +79,7 @@ export class MergeSources implements SharedByInputs {
   readonly #slab: Slab;
   readonly #follow = (): void => this.#ending.abort(this.#parent.reason);
 
-  constructor({ totalBytes, fetch, readLocal, rangeBytes, reads, signal }: SourceOptions) {
+  constructor({ totalBytes, fetch, readLocal, rangeBytes, reads, smallReads, signal }: SourceOptions) {
     signal.throwIfAborted();
     this.fetch = fetch;
     this.readLocal = readLocal;
@@ -81,6 +87,7 @@ export class MergeSources implements SharedByInputs {
     this.rangeBytes = rangeBytes;
     this.reads = new Limit(reads);
     this.#lanes = reads;
+    this.#smallLanes = smallReads;
     this.#parent = signal;
     this.slicer = new Slicer(signal);
   }
@@ -109,12 +116,26 @@ export class MergeSources implements SharedByInputs {
   }
 
   async #fetchWhole(distant: readonly Distant[], sources: LTXMergeSource[]): Promise<void> {
+    const largest = distant.reduce((most, { file }) => Math.max(most, file.size), 0);
+    const lanesAtMost = largest < SMALL_BYTES ? this.#smallLanes : this.#lanes;
     // All lanes take from one queue.
     const queue = distant.values();
-    const lanes = Array.from({ length: Math.min(this.#lanes, distant.length) }, async () => {
+    const lanes = Array.from({ length: Math.min(lanesAtMost, distant.length) }, async () => {
+      // Each time it may go to another thread and come back, which what is to stay cannot do: that lies together.
+      let buffer = uninitialized(0);
       for (const { file, at } of queue) {
         this.signal.throwIfAborted();
-        sources[at] = [await this.fetch({ file, offset: 0, size: file.size }, uninitialized(file.size), this.signal)];
+        const { size } = file;
+        const range = { file, offset: 0, size };
+        if (size >= SMALL_BYTES) {
+          sources[at] = [await this.fetch(range, uninitialized(size), this.signal)];
+          continue;
+        }
+        if (buffer.length < size) buffer = uninitialized(Math.min(largest, SMALL_BYTES));
+        buffer = await this.fetch(range, buffer, this.signal);
+        const bytes = this.#slab.take(size);
+        bytes.set(buffer.subarray(0, size));
+        sources[at] = [bytes];
       }
     });
     try {

@@ -2,7 +2,7 @@ import { decodeLTXHeader, isLTXError, type LTXFileSummary } from "@ls/ltx";
 import { StallWatch } from "../backend-kit/stall-watch.js";
 import { isLSError, LSError } from "../errors.js";
 import type { LTXFileInfo, LTXFileRef, ReplicaClient } from "../replica-client.js";
-import { fillRange, ShortFile } from "../restore/fetch.js";
+import { RangeFiller, ShortFile } from "../restore/fetch.js";
 import { type DamagedFile, fileLabel } from "../restore/plan-error.js";
 import type { Merging } from "./merging.js";
 import type { FetchRange } from "./range-source.js";
@@ -69,12 +69,7 @@ async function writeMerged(
 ): Promise<LTXFileInfo> {
   const ref = refOf(level, files);
   const stall = new StallWatch(signal, { idleMs: IDLE_MS });
-  const read = fetchFrom(client);
-  const fetch: FetchRange = async (...range) => {
-    const buffer = await read(...range);
-    stall.moved();
-    return buffer;
-  };
+  const fetch = fetchFrom(client, () => stall.moved());
   let size = 0;
   async function* content(): AsyncGenerator<Uint8Array, void, undefined> {
     try {
@@ -131,9 +126,14 @@ function whyForeign({ header }: LTXFileSummary, file: LTXFileInfo, newest: LTXFi
   return undefined;
 }
 
-function fetchFrom(client: ReplicaClient): FetchRange {
+/** @param moved is called after each range. */
+function fetchFrom(client: ReplicaClient, moved?: () => void): FetchRange {
+  let filler: RangeFiller | undefined;
   return async (range, buffer, signal) => {
-    await fillRange(client, range, buffer, signal);
+    // All ranges of a merge have one signal.
+    if (filler?.signal !== signal) filler = new RangeFiller(client, signal);
+    await filler.fill(range, buffer);
+    moved?.();
     return buffer;
   };
 }

@@ -4,8 +4,10 @@ import { rangeBytesFor } from "./merge-budget.js";
 import { MergeSources } from "./merge-source.js";
 import { type FetchRange, RangeSource, type ReadLocal, SPARE_BYTES } from "./range-source.js";
 
-/** Reads of one merge under way at a time. */
+/** Reads of one merge under way at a time, */
 const READS = 8;
+/** and of its small files, each of which may take a thread to read it, or a connection: busy ones need not be woken. */
+const SMALL_READS = 16;
 
 /** What to merge, oldest first. */
 export interface MergeJob {
@@ -53,6 +55,6 @@ export class DirectMerging implements Merging {
   #sources(files: readonly LTXFileInfo[], withLocalCopies: boolean, fetch: FetchRange, signal: AbortSignal): MergeSources {
     const readLocal = withLocalCopies ? this.#readLocal : undefined;
     const totalBytes = files.reduce((sum, { size }) => sum + size + SPARE_BYTES, 0);
-    return new MergeSources({ totalBytes, fetch, readLocal, rangeBytes: rangeBytesFor(files), reads: READS, signal });
+    return new MergeSources({ totalBytes, fetch, readLocal, rangeBytes: rangeBytesFor(files), reads: READS, smallReads: SMALL_READS, signal });
   }
 }

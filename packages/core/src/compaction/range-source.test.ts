@@ -28,6 +28,7 @@ function sourcesWith(options: Partial<SourceOptions>): MergeSources {
     readLocal: undefined,
     rangeBytes: 256 * KIB,
     reads: 4,
+    smallReads: 4,
     signal: new AbortController().signal,
     ...options,
   });

@@ -83,25 +83,57 @@ function* rangesOf(files: readonly LTXFileInfo[]): Generator<FileRange, void, un
 }
 
 /** Fetches one range into the start of `buffer`. A request that breaks off goes on where it stopped. */
-export async function fillRange(client: ReplicaClient, { file, offset, size }: FileRange, buffer: Uint8Array, signal: AbortSignal): Promise<void> {
-  const budget = new RetryBudget(signal);
-  let received = 0;
-  while (received < size) {
-    const stall = new StallWatch(signal);
-    try {
-      const wanted = { offset: offset + received, size: size - received, reuseChunks: true, signal: stall.signal };
-      for await (const chunk of client.openLTXFile(file, wanted)) {
-        const bytes = chunk.subarray(0, size - received);
-        buffer.set(bytes, received);
-        received += bytes.length;
-        budget.progress(bytes.length);
-        stall.moved();
+export function fillRange(client: ReplicaClient, range: FileRange, buffer: Uint8Array, signal: AbortSignal): Promise<void> {
+  return new RangeFiller(client, signal).fill(range, buffer);
+}
+
+/** A client may leave traces in the signal of a request, so it is not the same one for ever. */
+const REQUESTS_PER_SIGNAL = 64;
+
+interface Watched {
+  readonly stall: StallWatch;
+  requests: number;
+}
+
+/** {@link fillRange} for many ranges, any number at a time: what watches over a request costs as much as a small file, and is used again. */
+export class RangeFiller {
+  readonly signal: AbortSignal;
+  readonly #client: ReplicaClient;
+  readonly #idle: Watched[] = [];
+
+  constructor(client: ReplicaClient, signal: AbortSignal) {
+    this.#client = client;
+    this.signal = signal;
+  }
+
+  async fill({ file, offset, size }: FileRange, buffer: Uint8Array): Promise<void> {
+    const budget = new RetryBudget(this.signal);
+    let received = 0;
+    while (received < size) {
+      const watched = this.#watch();
+      const { stall } = watched;
+      try {
+        const wanted = { offset: offset + received, size: size - received, reuseChunks: true, signal: stall.signal };
+        for await (const chunk of this.#client.openLTXFile(file, wanted)) {
+          const bytes = chunk.subarray(0, size - received);
+          buffer.set(bytes, received);
+          received += bytes.length;
+          budget.progress(bytes.length);
+          stall.moved();
+        }
+        if (received < size) throw new ShortFile(file, offset + received);
+      } catch (error) {
+        await budget.afterFailure(error);
+      } finally {
+        stall.stop();
       }
-      if (received < size) throw new ShortFile(file, offset + received);
-    } catch (error) {
-      await budget.afterFailure(error);
-    } finally {
-      stall.stop();
+      if (!stall.signal.aborted && ++watched.requests < REQUESTS_PER_SIGNAL) this.#idle.push(watched);
     }
+  }
+
+  #watch(): Watched {
+    const idle = this.#idle.pop();
+    idle?.stall.start();
+    return idle ?? { stall: new StallWatch(this.signal), requests: 0 };
   }
 }
