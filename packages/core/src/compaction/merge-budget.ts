@@ -22,13 +22,26 @@ export function fittingCount(files: readonly Sized[]): number {
 /** Bytes that each source should fetch at a time: as many as the memory for sources allows, since each request has its price. */
 export function rangeBytesFor(files: readonly Sized[]): number {
   for (let range = MAX_RANGE_BYTES; range > MIN_RANGE_BYTES; range /= 2) {
-    if (files.reduce((sum, file) => sum + heldBytes(file, range), 0) <= MERGE_SOURCE_BYTES) return range;
+    if (heldByAll(files, range) <= MERGE_SOURCE_BYTES) return range;
   }
   return MIN_RANGE_BYTES;
 }
 
+/** Bytes of all these files. */
+export function bytesOf(files: readonly Sized[]): number {
+  let bytes = 0;
+  for (const { size } of files) bytes += size;
+  return bytes;
+}
+
 /** Buffers of one source: a frame may begin in one, go on in the next, while the one after that is on its way. */
 export const BUFFERS_PER_SOURCE = 3;
+
+function heldByAll(files: readonly Sized[], rangeBytes: number): number {
+  let bytes = 0;
+  for (const file of files) bytes += heldBytes(file, rangeBytes);
+  return bytes;
+}
 
 function heldBytes({ size }: Sized, rangeBytes: number): number {
   return Math.min(size, BUFFERS_PER_SOURCE * rangeBytes);

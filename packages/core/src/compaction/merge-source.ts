@@ -116,7 +116,8 @@ export class MergeSources implements SharedByInputs {
   }
 
   async #fetchWhole(distant: readonly Distant[], sources: LTXMergeSource[]): Promise<void> {
-    const largest = distant.reduce((most, { file }) => Math.max(most, file.size), 0);
+    let largest = 0;
+    for (const { file } of distant) largest = Math.max(largest, file.size);
     const lanesAtMost = largest < SMALL_BYTES ? this.#smallLanes : this.#lanes;
     // All lanes take from one queue.
     const queue = distant.values();

@@ -4,6 +4,7 @@ import { isLSError, LSError } from "../errors.js";
 import type { LTXFileInfo, LTXFileRef, ReplicaClient } from "../replica-client.js";
 import { RangeFiller, ShortFile } from "../restore/fetch.js";
 import { type DamagedFile, fileLabel } from "../restore/plan-error.js";
+import { bytesOf } from "./merge-budget.js";
 import type { Merging } from "./merging.js";
 import type { FetchRange } from "./range-source.js";
 
@@ -85,7 +86,7 @@ async function writeMerged(
     }
   }
   try {
-    const sizeHint = files.reduce((sum, file) => sum + file.size, 0);
+    const sizeHint = bytesOf(files);
     const written = await client.writeLTXFile(ref, content(), { createOnly: client.capabilities.createOnly, sizeHint, signal: stall.signal });
     if (written.size === size) return written;
     throw new LSError("LS_STORAGE_UNAVAILABLE", `the destination took ${written.size} of ${size} bytes of ${fileLabel(ref)}`, { retryable: true });

@@ -1,6 +1,6 @@
 import { type LTXFileSummary, mergeLTX, verifyLTX } from "@ls/ltx";
 import type { LTXFileInfo } from "../replica-client.js";
-import { rangeBytesFor } from "./merge-budget.js";
+import { bytesOf, rangeBytesFor } from "./merge-budget.js";
 import { MergeSources } from "./merge-source.js";
 import { type FetchRange, RangeSource, type ReadLocal, SPARE_BYTES } from "./range-source.js";
 
@@ -54,7 +54,7 @@ export class DirectMerging implements Merging {
 
   #sources(files: readonly LTXFileInfo[], withLocalCopies: boolean, fetch: FetchRange, signal: AbortSignal): MergeSources {
     const readLocal = withLocalCopies ? this.#readLocal : undefined;
-    const totalBytes = files.reduce((sum, { size }) => sum + size + SPARE_BYTES, 0);
+    const totalBytes = bytesOf(files) + files.length * SPARE_BYTES;
     return new MergeSources({ totalBytes, fetch, readLocal, rangeBytes: rangeBytesFor(files), reads: READS, smallReads: SMALL_READS, signal });
   }
 }

@@ -1,4 +1,5 @@
 import { readLocalOf } from "../compaction/local-copies.js";
+import { bytesOf } from "../compaction/merge-budget.js";
 import { DirectMerging } from "../compaction/merging.js";
 import type { FetchRange } from "../compaction/range-source.js";
 import { concatBytes } from "../concat-bytes.js";
@@ -31,7 +32,7 @@ export class HostedMerge {
 
   constructor(settings: MergeSettings, post: (want: Want) => void) {
     this.#settings = settings;
-    this.#remainingBytes = settings.files.reduce((sum, file) => sum + file.size, 0);
+    this.#remainingBytes = bytesOf(settings.files);
     this.#post = post;
     this.#merging = new DirectMerging(settings.metaPath === undefined ? undefined : readLocalOf(settings.metaPath));
   }
