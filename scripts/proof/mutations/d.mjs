@@ -15,7 +15,7 @@ export const D = [
     "if (chunk.length < wanted && read === size) return;\n    }\n  } finally {",
     "core/test/failing-uploads.test.ts",
   ),
-  mutation("D3", "ltx/src/merge.ts", "await Promise.all(files.filter((file) => file.isOpen).map((file) => file.close()));", "", "ltx/src/merge.test.ts"),
+  mutation("D3", "ltx/src/merge.ts", "await closeAll(files);", "", "ltx/src/merge.test.ts"),
   mutation("D4", "core/src/restore/fetch.ts", "offset: offset + received, size: size - received", "offset, size", MERGE),
   mutation("D5", "core/src/compaction/keeping-memory.ts", "    this.#damaged.set(key, reason);\n", "", KEEPER),
   mutation("D6", "core/src/store/keeping/keeper.ts", "    this.#current?.abort();\n", "", KEEPER),
