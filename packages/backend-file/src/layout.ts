@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { join, sep } from "node:path";
+import { sep } from "node:path";
 import { ALL_LEVELS, type LTXFileRef } from "@ls/core/backend-kit";
 import { formatLTXFilename } from "@ls/ltx";
 
@@ -10,9 +10,13 @@ import { formatLTXFilename } from "@ls/ltx";
 
 const TEMP_NAME = /^[0-9a-f]{16}-[0-9a-f]{16}\.ltx\.[0-9a-f]{16}\.tmp$/;
 
-/** The directory above all levels. */
+/**
+ * The directory above all levels. Nothing here joins paths: all parts are as they should be, and of thousands of small files, that is a good part
+ * of the cost.
+ * @param root absolute, as `resolve` gives it.
+ */
 export function levelsDirectory(root: string): string {
-  return join(root, "ltx");
+  return root.endsWith(sep) ? `${root}ltx` : `${root}${sep}ltx`;
 }
 
 /** @throws RangeError for a level that does not exist. */
@@ -23,7 +27,6 @@ export function levelDirectory(root: string, level: number): string {
 
 /** @throws RangeError for a level or TXID that does not exist. */
 export function ltxFilePath(root: string, ref: LTXFileRef): string {
-  // Not joined: both parts are as they should be, and of thousands of small files, their paths are a good part of the cost.
   return levelDirectory(root, ref.level) + sep + fileName(ref);
 }
 
