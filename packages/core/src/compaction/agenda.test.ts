@@ -27,7 +27,7 @@ describe("the first day", () => {
     }
     expect(model.uploadedBytes / model.imageBytes).toBeLessThan(2.2);
     expect(model.storedBytes / model.imageBytes).toBeLessThan(2.2);
-    expect(model.inventory.level(1)[0]?.minTXID).toBe((model.inventory.level(9)[0]?.maxTXID ?? 0n) + 1n);
+    expect(model.inventory.level(1).at(0)?.minTXID).toBe((model.inventory.level(9).at(0)?.maxTXID ?? 0n) + 1n);
   });
 
   test("[C4] without an interval no snapshot is taken at all, by default one in the first day", () => {

@@ -38,7 +38,11 @@ export function planMerge({ listing, level, isUsable, takesSnapshots }: MergeQue
   const newest = listing.maxTXID(level - 1);
   if (newest <= reached) return NOTHING_NEW;
   const snapshotEnds = usableSnapshots(listing, isUsable).map((file) => file.maxTXID);
-  const usable = beyond(listing.level(level - 1), reached).filter(isUsable);
+  // Back to the first one that adds nothing.
+  const usable = listing
+    .level(level - 1)
+    .endingAbove(reached)
+    .filter(isUsable);
   const start = startOf(level, reached, usable, snapshotEnds, takesSnapshots);
   if (start === undefined) return { status: "await-snapshot" };
 
@@ -67,13 +71,6 @@ function startOf(level: number, reached: TXID, usable: readonly LTXFileInfo[], s
   const newestEnd = snapshotEnds.at(-1);
   if (newestEnd !== undefined) return newestEnd + 1n;
   return takesSnapshots ? undefined : 1n;
-}
-
-/** The newest files, back to the first one that adds nothing. */
-function beyond(files: readonly LTXFileInfo[], reached: TXID): readonly LTXFileInfo[] {
-  let from = files.length;
-  while (from > 0 && (files[from - 1]?.maxTXID ?? 0n) > reached) from--;
-  return files.slice(from);
 }
 
 /**

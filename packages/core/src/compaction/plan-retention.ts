@@ -51,7 +51,7 @@ export function planHistoryRetention(question: RetentionQuestion): RetentionPlan
   const oldest = snapshots[deleted];
   if (oldest === undefined) return NOTHING;
   const files = [
-    ...listing.level(SNAPSHOT_LEVEL).filter((file) => file.maxTXID < oldest.maxTXID && isPast(file, expiresMs, nowMs)),
+    ...[...listing.level(SNAPSHOT_LEVEL)].filter((file) => file.maxTXID < oldest.maxTXID && isPast(file, expiresMs, nowMs)),
     ...LEVELS_BETWEEN.flatMap((level) => below(listing, level, oldest)),
   ];
   if (files.length > 0) return guarded(question, files);
@@ -71,10 +71,11 @@ export function planL0Retention(question: RetentionQuestion, compacts: boolean):
   const snapshots = usableSnapshots(listing, isUsable);
   const heldUntil = compacts ? listing.maxTXID(1) : (snapshots[0]?.maxTXID ?? 0n);
   const newest = listing.maxTXID(L0_LEVEL);
-  const borders = bordersFrom(listing, snapshots, files[0]?.maxTXID ?? 0n);
+  const borders = bordersFrom(listing, snapshots, files.at(0)?.maxTXID ?? 0n);
   const most = Math.max(L0_FILES, Math.floor(files.length * L0_SHARE));
+  const passed: LTXFileInfo[] = [];
   let deleted = 0;
-  for (const [index, file] of files.entries()) {
+  for (const file of files) {
     if (file.maxTXID > heldUntil) break;
     const expiresMs = agedFrom(file.createdAt, seenMs, nowMs) + retentionMs;
     if (expiresMs > nowMs) {
@@ -82,14 +83,15 @@ export function planL0Retention(question: RetentionQuestion, compacts: boolean):
       break;
     }
     if (file.maxTXID === newest) {
-      deleted = index;
+      deleted = passed.length;
       break;
     }
+    passed.push(file);
     if (!borders.has(file.maxTXID)) continue;
-    if (deleted > 0 && index + 1 > most) break;
-    deleted = index + 1;
+    if (deleted > 0 && passed.length > most) break;
+    deleted = passed.length;
   }
-  return deleted === 0 ? NOTHING : guarded(question, files.slice(0, deleted));
+  return deleted === 0 ? NOTHING : guarded(question, passed.slice(0, deleted));
 }
 
 function isPast(file: LTXFileInfo | undefined, expiresMs: (file: LTXFileInfo) => number, nowMs: number): boolean {
@@ -109,18 +111,13 @@ function below(listing: Listing, level: number, { maxTXID: oldest }: LTXFileRef)
 /** Ends of files in level 1 and of snapshots, from a TXID on: what is above one of them can be reached without what is below. */
 function bordersFrom(listing: Listing, snapshots: readonly LTXFileInfo[], from: TXID): ReadonlySet<TXID> {
   const borders = new Set(snapshots.map((file) => file.maxTXID));
-  const files = listing.level(1);
-  for (let i = files.length - 1; i >= 0; i--) {
-    const end = files[i]?.maxTXID ?? 0n;
-    if (end < from) break;
-    borders.add(end);
-  }
+  for (const file of listing.level(1).endingAbove(from - 1n)) borders.add(file.maxTXID);
   return borders;
 }
 
 /** The last line of defence, for damage that was found: what the newest state needs stays, whatever the rules above say. */
 function guarded({ listing, isUsable }: RetentionQuestion, files: readonly LTXFileInfo[]): RetentionPlan {
-  const all = [L0_LEVEL, ...LEVELS_BETWEEN, SNAPSHOT_LEVEL].flatMap((level) => listing.level(level));
+  const all = [L0_LEVEL, ...LEVELS_BETWEEN, SNAPSHOT_LEVEL].flatMap((level) => [...listing.level(level)]);
   const unusable = new Set(all.filter((file) => !isUsable(file)).map(fileKey));
   if (unusable.size === 0) return { files, atMs: undefined };
   const condemned = new Set(files.map(fileKey));

@@ -51,7 +51,7 @@ export function planSnapshot(question: SnapshotQuestion): SnapshotPlan {
 
 function source({ listing, isUsable, isLocal, databaseBytes }: SnapshotQuestion, newest: TXID): SnapshotPlan {
   const imageBytes = databaseBytes();
-  const allFiles = ALL_LEVELS.flatMap((level) => listing.level(level));
+  const allFiles = ALL_LEVELS.flatMap((level) => [...listing.level(level)]);
   const unusable = new Set(allFiles.filter((file) => !isUsable(file)).map(fileKey));
   const result = planRestore(allFiles, { kind: "latest" }, unusable);
   if (!("plan" in result)) return imageBytes === undefined ? { status: "impossible", missing: newest } : { status: "image" };

@@ -2,7 +2,7 @@ import { LTX_HEADER_SIZE, LTX_TRAILER_SIZE, type TXID } from "@ls/ltx";
 import { ALL_LEVELS, L0_LEVEL, SNAPSHOT_LEVEL } from "../levels.js";
 import type { LTXFileInfo } from "../replica-client.js";
 import { planRestore, type TXIDRange } from "../restore/plan.js";
-import { compareFiles } from "./inventory.js";
+import { compareFiles } from "./file-list.js";
 
 /** Something about a destination's files that is not as it should be. */
 export type LevelIssue =

@@ -118,6 +118,6 @@ export class KnownDestination {
 }
 
 function levelStatus(inventory: Inventory, level: number): LevelStatus {
-  const files = inventory.level(level);
+  const files = [...inventory.level(level)];
   return { level, files: files.length, bytes: files.reduce((sum, file) => sum + file.size, 0), maxTXID: inventory.maxTXID(level) };
 }
