@@ -1,4 +1,5 @@
 import type { LTXFileSummary } from "@ls/ltx";
+import { bytesOf } from "../compaction/merge-budget.js";
 import type { MergeJob, Merging } from "../compaction/merging.js";
 import type { FetchRange } from "../compaction/range-source.js";
 import type { LTXFileInfo } from "../replica-client.js";
@@ -30,7 +31,7 @@ export class SizedMerging implements Merging {
   }
 
   #placeFor(files: readonly LTXFileInfo[]): Merging {
-    const isSmall = files.length <= SMALL_FILES && files.reduce((sum, file) => sum + file.size, 0) <= SMALL_BYTES;
+    const isSmall = files.length <= SMALL_FILES && bytesOf(files) <= SMALL_BYTES;
     return isSmall ? this.#here : this.#worker;
   }
 }
