@@ -112,6 +112,9 @@ export class FileList implements Iterable<LTXFileInfo> {
   }
 }
 
+/** One that only its owner changes. */
+export type ReadonlyFileList = Omit<FileList, "add" | "remove">;
+
 /** By (minTXID, maxTXID). */
 export function compareFiles(a: LTXFileRef, b: LTXFileRef): number {
   return compareTXID(a.minTXID, b.minTXID) || compareTXID(a.maxTXID, b.maxTXID);

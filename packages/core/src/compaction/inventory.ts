@@ -1,16 +1,16 @@
 import type { TXID } from "@ls/ltx";
 import { ALL_LEVELS, SNAPSHOT_LEVEL } from "../levels.js";
 import type { LTXFileInfo, LTXFileRef } from "../replica-client.js";
-import { compareFiles, FileList } from "./file-list.js";
+import { compareFiles, FileList, type ReadonlyFileList } from "./file-list.js";
 
 /** The files of a destination as planners read them. */
 export interface Listing {
-  level(level: number): FileList;
+  level(level: number): ReadonlyFileList;
   /** Highest TXID of one level; 0n = the level is empty. */
   maxTXID(level: number): TXID;
 }
 
-const NO_FILES = new FileList(0, []);
+const NO_FILES: ReadonlyFileList = new FileList(0, []);
 
 interface Level {
   readonly level: number;
@@ -34,7 +34,7 @@ export class Inventory implements Listing {
     }
   }
 
-  level(level: number): FileList {
+  level(level: number): ReadonlyFileList {
     return this.#find(level)?.files ?? NO_FILES;
   }
 
