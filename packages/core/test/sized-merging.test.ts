@@ -53,7 +53,7 @@ test(`a few small files are merged and verified on the calling thread, more of t
   const [first, second] = nine;
   if (first === undefined || second === undefined) throw new Error("the history is too short");
   expect((await sized.verify(first, fetch, signal)).header.maxTXID).toBe(first.maxTXID);
-  const size = 64 * 1024 - first.size + 1;
+  const size = 16 * 1024 - first.size + 1;
   await expect(merge([first, { ...second, size }])).rejects.toThrow(/worker/i);
-  await expect(sized.verify({ ...first, size: 64 * 1024 + 1 }, fetch, signal)).rejects.toThrow(/worker/i);
+  await expect(sized.verify({ ...first, size: 16 * 1024 + 1 }, fetch, signal)).rejects.toThrow(/worker/i);
 });

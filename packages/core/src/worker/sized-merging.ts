@@ -4,8 +4,8 @@ import type { MergeJob, Merging } from "../compaction/merging.js";
 import type { FetchRange } from "../compaction/range-source.js";
 import type { LTXFileInfo } from "../replica-client.js";
 
-/** Merges of so little are computed where they are asked for. */
-const SMALL_BYTES = 64 * 1024;
+/** Merges of so little are computed where they are asked for. Of more, buffers would pile up in the application's memory when many databases begin at a time. */
+const SMALL_BYTES = 16 * 1024;
 /** Each file has its price, however small: a local copy is opened and read synchronously. */
 const SMALL_FILES = 8;
 
