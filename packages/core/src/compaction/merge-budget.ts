@@ -27,13 +27,6 @@ export function rangeBytesFor(files: readonly Sized[]): number {
   return MIN_RANGE_BYTES;
 }
 
-/** Bytes of all these files. */
-export function bytesOf(files: readonly Sized[]): number {
-  let bytes = 0;
-  for (const { size } of files) bytes += size;
-  return bytes;
-}
-
 /** Buffers of one source: a frame may begin in one, go on in the next, while the one after that is on its way. */
 export const BUFFERS_PER_SOURCE = 3;
 

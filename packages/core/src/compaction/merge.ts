@@ -1,10 +1,10 @@
 import { decodeLTXHeader, isLTXError, type LTXFileSummary } from "@ls/ltx";
 import { StallWatch } from "../backend-kit/stall-watch.js";
+import { bytesOf } from "../bytes-of.js";
 import { isLSError, LSError } from "../errors.js";
 import type { LTXFileInfo, LTXFileRef, ReplicaClient } from "../replica-client.js";
 import { RangeFiller, ShortFile } from "../restore/fetch.js";
 import { type DamagedFile, fileLabel } from "../restore/plan-error.js";
-import { bytesOf } from "./merge-budget.js";
 import type { Merging } from "./merging.js";
 import type { FetchRange } from "./range-source.js";
 

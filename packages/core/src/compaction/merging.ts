@@ -1,6 +1,7 @@
 import { type LTXFileSummary, mergeLTX, verifyLTX } from "@ls/ltx";
+import { bytesOf } from "../bytes-of.js";
 import type { LTXFileInfo } from "../replica-client.js";
-import { bytesOf, rangeBytesFor } from "./merge-budget.js";
+import { rangeBytesFor } from "./merge-budget.js";
 import { MergeSources } from "./merge-source.js";
 import { type FetchRange, RangeSource, type ReadLocal, SPARE_BYTES } from "./range-source.js";
 

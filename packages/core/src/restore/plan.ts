@@ -1,4 +1,5 @@
 import type { TXID } from "@ls/ltx";
+import { bytesOf } from "../bytes-of.js";
 import type { LTXFileInfo, LTXFileRef } from "../replica-client.js";
 
 /**
@@ -151,7 +152,7 @@ class Chains {
       end = this.#cheapest.find(lowerBound(this.#ends, file.minTXID - 1n), end);
     }
     files.reverse();
-    return { files, txid, timestamp: this.#time(txid), bytes: files.reduce((sum, file) => sum + file.size, 0) };
+    return { files, txid, timestamp: this.#time(txid), bytes: bytesOf(files) };
   }
 
   #exactly(txid: TXID): TXID | PlanFailure {

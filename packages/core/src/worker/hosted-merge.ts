@@ -1,5 +1,5 @@
+import { bytesOf } from "../bytes-of.js";
 import { readLocalOf } from "../compaction/local-copies.js";
-import { bytesOf } from "../compaction/merge-budget.js";
 import { DirectMerging } from "../compaction/merging.js";
 import type { FetchRange } from "../compaction/range-source.js";
 import { concatBytes } from "../concat-bytes.js";

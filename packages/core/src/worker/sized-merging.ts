@@ -1,5 +1,5 @@
 import type { LTXFileSummary } from "@ls/ltx";
-import { bytesOf } from "../compaction/merge-budget.js";
+import { bytesOf } from "../bytes-of.js";
 import type { MergeJob, Merging } from "../compaction/merging.js";
 import type { FetchRange } from "../compaction/range-source.js";
 import type { LTXFileInfo } from "../replica-client.js";

@@ -1,4 +1,5 @@
 import type { TXID } from "@ls/ltx";
+import { bytesOf } from "../../bytes-of.js";
 import { type Agenda, type KeepingSettings, planAgenda } from "../../compaction/agenda.js";
 import { Inventory, newestTXID } from "../../compaction/inventory.js";
 import { KeepingMemory } from "../../compaction/keeping-memory.js";
@@ -118,6 +119,6 @@ export class KnownDestination {
 }
 
 function levelStatus(inventory: Inventory, level: number): LevelStatus {
-  const files = [...inventory.level(level)];
-  return { level, files: files.length, bytes: files.reduce((sum, file) => sum + file.size, 0), maxTXID: inventory.maxTXID(level) };
+  const files = inventory.level(level);
+  return { level, files: files.length, bytes: bytesOf(files), maxTXID: inventory.maxTXID(level) };
 }

@@ -1,3 +1,4 @@
+import { bytesOf } from "../../bytes-of.js";
 import type { KeepingTask } from "../../compaction/agenda.js";
 import { deleteFiles } from "../../compaction/retention.js";
 import { type EventSink, reportOf } from "../../db/events.js";
@@ -44,7 +45,7 @@ export class RetentionPasses {
     const { client, clock, events } = this.#options;
     const { deleted, failures, isAppendOnly, isHeld } = await deleteFiles(client, files, signal);
     for (const file of deleted) this.#known.deleted(file);
-    if (deleted.length > 0) events.emit({ type: "retention", files: deleted.length, bytes: deleted.reduce((sum, file) => sum + file.size, 0) });
+    if (deleted.length > 0) events.emit({ type: "retention", files: deleted.length, bytes: bytesOf(deleted) });
     if (isAppendOnly) {
       if (!this.#isAppendOnly) events.emit({ type: "append-only" });
       this.#isAppendOnly = true;
