@@ -107,11 +107,6 @@ export class Attached {
     return this.#capture === undefined;
   }
 
-  /** A snapshot is being read. */
-  get snapshotting(): boolean {
-    return this.snapshot.isOpen;
-  }
-
   /** Whether the WAL holds nothing that is not captured, in the database file, and visible: see {@link isFolded}. */
   isFolded(): boolean {
     const end = this.readEnd();

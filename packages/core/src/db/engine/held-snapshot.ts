@@ -27,6 +27,7 @@ export class HeldSnapshot {
     this.#parts = parts;
   }
 
+  /** It is being read. */
   get isOpen(): boolean {
     return this.#stream !== undefined;
   }

@@ -361,7 +361,7 @@ export class Rest {
       idleMs: this.#idle.ms,
       folded: loop.folded,
       blockedUntil: this.#blockedUntil,
-      engaged: loop.dirty || attached.skipping || attached.snapshotting || hindrance.paused !== undefined,
+      engaged: loop.dirty || attached.skipping || attached.snapshot.isOpen || hindrance.paused !== undefined,
       uploading: staged.unacknowledgedBytes > 0,
       tableComplete: loop.tableComplete,
       bytes: table === undefined ? Number.POSITIVE_INFINITY : table.commit * table.pageSize,
