@@ -34,6 +34,6 @@ serve({
     running = false;
     await loop;
     db?.close();
-    return { longestMs: Math.max(0, ...waitsMs), waitsMs, probes: waitsMs.length, refused };
+    return { longestMs: waitsMs.reduce((longest, ms) => Math.max(longest, ms), 0), waitsMs, probes: waitsMs.length, refused };
   },
 });
