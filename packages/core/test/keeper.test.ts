@@ -72,21 +72,23 @@ describe(`keeping (seed ${seed})`, () => {
     expect(await kept.names(1)).toBe("2-25");
   });
 
-  test("a file that is stored just as the work is over is not overlooked", async () => {
+  test("files that are stored just as the work is over are not overlooked", async () => {
     const kept = new Kept(seed);
     await kept.attach();
     await kept.run(25);
-    const bytes = await kept.history.raw(26n);
+    const files = await Promise.all([26n, 27n].map(async (txid) => ({ txid, bytes: await kept.history.raw(txid) })));
     const set = vi.spyOn(kept.scheduler, "set");
     // The alarm for what comes next is set when the last look has found nothing more to do.
     set.mockImplementation((...args) => {
       set.mockRestore();
       kept.scheduler.set(...args);
-      kept.memory.put(l0(26n), bytes);
-      kept.keeper.stored({ ...l0(26n), size: bytes.length, createdAt: kept.history.timeOf(26n) });
+      for (const { txid, bytes } of files) {
+        kept.memory.put(l0(txid), bytes);
+        kept.keeper.stored({ ...l0(txid), size: bytes.length, createdAt: kept.history.timeOf(txid) });
+      }
     });
     await kept.pass(40_000);
-    expect(await kept.names(1)).toBe("2-25 26-26");
+    expect(await kept.names(1)).toBe("2-25 26-27");
   });
 
   test("a destination that is down for a while: retries at a pace, one event each, and all is made up for", async () => {

@@ -104,14 +104,14 @@ export class KeepingModel {
     return [...promised].filter(([txid]) => !points.has(txid)).map(([txid, what]) => `TXID ${txid}, ${what}`);
   }
 
-  /** Checks that files of the levels follow one another, with new starts only directly above a snapshot. */
+  /** Checks that files of the levels follow one another, with new starts only where a snapshot ends. */
   nestingProblems(): string[] {
     const problems: string[] = [];
     for (const level of ALL_LEVELS.slice(1, 9)) {
       let previous: LTXFileInfo | undefined;
       for (const file of this.inventory.level(level)) {
         const follows = previous === undefined || file.minTXID === previous.maxTXID + 1n;
-        if (!follows && !this.#starts.has(file.minTXID)) problems.push(`${fileKey(file)} follows ${previous === undefined ? "nothing" : fileKey(previous)}`);
+        if (!follows && !this.#mayStart(level, file)) problems.push(`${fileKey(file)} follows ${previous === undefined ? "nothing" : fileKey(previous)}`);
         previous = file;
       }
     }
@@ -174,10 +174,10 @@ export class KeepingModel {
 
   #checkMerge({ level, files }: Extract<KeepingTask, { kind: "merge" }>): void {
     const newest = this.inventory.level(level).at(-1);
-    const first = files[0]?.minTXID ?? 0n;
-    const follows = newest !== undefined && first === newest.maxTXID + 1n;
-    const begins = this.#starts.has(first);
-    if (!follows && !begins && (newest !== undefined || level === 1)) throw new Error(`level ${level} must not start at ${first}`);
+    const first = files[0];
+    const follows = newest !== undefined && first?.minTXID === newest.maxTXID + 1n;
+    const begins = first !== undefined && this.#mayStart(level, first);
+    if (!follows && !begins && (newest !== undefined || level === 1)) throw new Error(`level ${level} must not start at ${first?.minTXID}`);
     for (const [i, file] of files.entries()) {
       if (file.level !== level - 1) throw new Error("not a file of the level below");
       const next = files[i + 1];
@@ -193,6 +193,12 @@ export class KeepingModel {
     this.inventory.add(file);
     this.uploadedBytes += file.size;
     this.writes++;
+  }
+
+  /** Directly above a snapshot; above level 1, where files end as they do below, with the file that a snapshot ends in. */
+  #mayStart(level: number, { minTXID, maxTXID }: LTXFileInfo): boolean {
+    if (level <= 1) return this.#starts.has(minTXID);
+    return [...this.#starts].some((start) => start >= minTXID && start <= maxTXID);
   }
 
   #union(files: readonly LTXFileInfo[]): ReadonlySet<number> {

@@ -58,7 +58,7 @@ export const D = [
     "",
     "core/src/backend-kit/retry-budget.test.ts",
   ),
-  mutation("D18", "core/src/compaction/plan-merge.ts", "level - 1 === L0_LEVEL ? 1 : 2", "1", AGENDA),
+  mutation("D18", "core/src/compaction/plan-merge.ts", "const FEWEST = 2;", "const FEWEST = 1;", "core/src/compaction/plan-merge.test.ts"),
   mutation("D19", "core/src/compaction/window.ts", "return windowStart(timeMs, intervalMs) + intervalMs;", "return timeMs + intervalMs;", AGENDA),
   mutation("D20", "ltx/src/merge.ts", "    setLimits(files);\n", "", "ltx/src/merge.test.ts"),
   mutation("D21 F14", "ltx/src/txid.ts", "return BigInt(`0x${text}`);", "return BigInt(Number(`0x${text}`));", "ltx/src/txid.test.ts"),

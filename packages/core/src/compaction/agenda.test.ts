@@ -44,14 +44,14 @@ describe("the first day", () => {
     }
   });
 
-  test("[D18] one commit on an idle database: its levels, then nothing for ever", () => {
+  test("[D18] one commit on an idle database is stored once, and in the next snapshot; then nothing for ever", () => {
     const model = new KeepingModel({ startMs: DAY });
     model.write([]);
     model.advance(1000);
     model.write([1]);
     model.advance(24 * HOUR_MS);
     model.advance(24 * HOUR_MS);
-    expect(kinds(model)).toBe("snapshot L1 l0 snapshot history");
+    expect(kinds(model)).toBe("snapshot snapshot history");
     expect(model.agenda()).toBe("idle");
     const { writes, deleteRequests } = model;
     model.advance(400 * 24 * HOUR_MS);
@@ -82,6 +82,22 @@ describe("when", () => {
     expectKept(model);
   });
 
+  test("a file without company waits for it, and for the end of the window that it comes in", () => {
+    const model = new KeepingModel({ startMs: DAY });
+    model.write([]);
+    model.advance(31_000);
+    model.write([1]);
+    model.advance(70_000);
+    model.write([2]);
+    model.advance(5000);
+    model.write([3]);
+    model.advance(13_000);
+    expect(kinds(model)).toBe("snapshot");
+    model.advance(2000);
+    expect(model.tasks.slice(1).map((task) => fileKeys(task))).toEqual([["0/2-2", "0/3-3", "0/4-4"]]);
+    expectKept(model);
+  });
+
   test("[C6] a process that restarts every ten minutes takes its snapshots in time", () => {
     const model = new KeepingModel({ startMs: DAY });
     model.write([]);
@@ -99,6 +115,7 @@ describe("when", () => {
     const run = (minutes: number): void => {
       for (let i = 0; i < minutes; i++) {
         model.write([i]);
+        model.write([i + 1]);
         model.advance(MINUTE_MS);
         if (i % 60 === 0) expect(model.restoresNewest()).toBe(true);
       }

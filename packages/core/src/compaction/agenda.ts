@@ -75,11 +75,11 @@ function planLevel({ inventory, settings, memory }: AgendaQuestion, level: numbe
   return planMerge({ listing: inventory, level, isUsable: memory.isUsable, takesSnapshots: settings.snapshotIntervalMs > 0 });
 }
 
-/** Due when the window has ended that the first waiting file was made in. */
+/** Due when the window has ended that the second waiting file was made in: until there was one, the first had nothing to be merged with. */
 function mergeEntry({ memory, nowMs }: AgendaQuestion, { level, intervalMs }: MergedLevel, plan: MergePlan): Entry | undefined {
-  const first = plan.status === "merge" ? plan.files[0] : undefined;
-  if (plan.status !== "merge" || first === undefined) return undefined;
-  const dueMs = windowEnd(agedFrom(first.createdAt, memory.lastMs(level), nowMs), intervalMs) + spread(memory, intervalMs);
+  const second = plan.status === "merge" ? plan.files[1] : undefined;
+  if (plan.status !== "merge" || second === undefined) return undefined;
+  const dueMs = windowEnd(agedFrom(second.createdAt, memory.lastMs(level), nowMs), intervalMs) + spread(memory, intervalMs);
   return { atMs: Math.max(dueMs, memory.notBeforeMs("merge")), task: { kind: "merge", level, files: plan.files } };
 }
 

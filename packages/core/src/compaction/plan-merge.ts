@@ -10,7 +10,8 @@ import { fittingCount } from "./merge-budget.js";
  *
  * Levels nest: a file covers whole files of the level below, and starts where the newest file of its own level ends. An empty level 1 starts
  * directly above a snapshot, so that the image a new database begins with is not written again at every level; without snapshots it starts at
- * TXID 1. Where files below are missing or damaged, a level starts again directly above a snapshot that holds what they held.
+ * TXID 1. Where files below are missing or damaged, a level starts again directly above a snapshot that holds what they held, or with the file that
+ * the snapshot ends in.
  */
 export interface MergeQuestion {
   readonly listing: Listing;
@@ -31,6 +32,8 @@ export type MergePlan =
   /** Files are missing or damaged, and no snapshot holds what they held: only one that reaches `missing.maxTXID` lets the level go on. */
   | { readonly status: "blocked"; readonly missing: TXIDRange };
 
+/** A lone file stays where it is: copied up by itself it would only be stored once more. */
+const FEWEST = 2;
 const NOTHING_NEW: MergePlan = { status: "nothing-new" };
 
 export function planMerge({ listing, level, isUsable, takesSnapshots }: MergeQuestion): MergePlan {
@@ -46,11 +49,9 @@ export function planMerge({ listing, level, isUsable, takesSnapshots }: MergeQue
   const start = startOf(level, reached, usable, snapshotEnds, takesSnapshots);
   if (start === undefined) return { status: "await-snapshot" };
 
-  // A lone file above level 0 stays where it is: copied up by itself it would only be stored once more.
-  const enough = level - 1 === L0_LEVEL ? 1 : 2;
   for (const from of [start, ...snapshotEnds.map((end) => end + 1n).filter((txid) => txid > start)]) {
     const run = runFrom(usable, from);
-    if (run.length >= enough) return { status: "merge", files: run.slice(0, fittingCount(run)) };
+    if (run.length >= FEWEST) return { status: "merge", files: run.slice(0, fittingCount(run)) };
   }
 
   const covered = runFrom(usable, start).at(-1)?.maxTXID ?? start - 1n;
