@@ -8,6 +8,8 @@ export interface Listing {
   level(level: number): ReadonlyFileList;
   /** Highest TXID of one level; 0n = the level is empty. */
   maxTXID(level: number): TXID;
+  /** What level 9 holds from TXID 1 on, by the TXID it ends at, lowest first. */
+  readonly snapshots: readonly LTXFileInfo[];
 }
 
 const NO_FILES: ReadonlyFileList = new FileList(0, []);
@@ -26,6 +28,8 @@ interface Level {
 export class Inventory implements Listing {
   /** Levels that hold, or held, files. Most of thousands of inventories have two of them, with a file each. */
   #levels: readonly Level[] = [];
+  /** If they are known: planners ask for them many times at every cut. */
+  #snapshots: readonly LTXFileInfo[] | undefined;
 
   constructor(files: readonly LTXFileInfo[] = []) {
     for (const level of ALL_LEVELS) {
@@ -45,6 +49,12 @@ export class Inventory implements Listing {
     return known.highest;
   }
 
+  get snapshots(): readonly LTXFileInfo[] {
+    // All begin at 1, so they are in the order of their ends.
+    this.#snapshots ??= [...this.level(SNAPSHOT_LEVEL)].filter((file) => file.minTXID === 1n);
+    return this.#snapshots;
+  }
+
   /** Every file, in no particular order. */
   all(): readonly LTXFileInfo[] {
     return this.#levels.flatMap(({ files }) => [...files]);
@@ -52,6 +62,7 @@ export class Inventory implements Listing {
 
   /** A file is there now; one of the same name is replaced. */
   add(file: LTXFileInfo): void {
+    if (file.level === SNAPSHOT_LEVEL) this.#snapshots = undefined;
     const known = this.#find(file.level);
     if (known === undefined) {
       if (ALL_LEVELS.includes(file.level)) this.#begin(file.level, [file]);
@@ -63,6 +74,7 @@ export class Inventory implements Listing {
 
   /** A file is gone. */
   remove(ref: LTXFileRef): void {
+    if (ref.level === SNAPSHOT_LEVEL) this.#snapshots = undefined;
     const known = this.#find(ref.level);
     if (known === undefined) return;
     if (known.files.remove(ref) && known.highest === ref.maxTXID) known.highest = undefined;
@@ -90,6 +102,5 @@ export function newestTXID(listing: Listing): TXID {
 
 /** The snapshots that can be relied on, by the TXID they end at, lowest first. */
 export function usableSnapshots(listing: Listing, isUsable: (file: LTXFileRef) => boolean): readonly LTXFileInfo[] {
-  // All begin at 1, so they are in the order of their ends.
-  return [...listing.level(SNAPSHOT_LEVEL)].filter((file) => file.minTXID === 1n && isUsable(file));
+  return listing.snapshots.filter(isUsable);
 }

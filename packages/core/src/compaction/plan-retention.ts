@@ -67,19 +67,22 @@ export function planHistoryRetention(question: RetentionQuestion): RetentionPlan
 export function planL0Retention(question: RetentionQuestion, compacts: boolean): RetentionPlan {
   const { listing, isUsable, retentionMs, nowMs, seenMs } = question;
   const files = listing.level(L0_LEVEL);
-  if (retentionMs === 0) return NOTHING;
-  const snapshots = usableSnapshots(listing, isUsable);
-  const heldUntil = compacts ? listing.maxTXID(1) : (snapshots[0]?.maxTXID ?? 0n);
+  const first = files.at(0);
+  if (retentionMs === 0 || first === undefined) return NOTHING;
+  const heldUntil = compacts ? listing.maxTXID(1) : (usableSnapshots(listing, isUsable)[0]?.maxTXID ?? 0n);
+  const expiresMs = (file: LTXFileInfo): number => agedFrom(file.createdAt, seenMs, nowMs) + retentionMs;
+  // Mostly the first one tells: this is asked at every cut.
+  if (first.maxTXID > heldUntil) return NOTHING;
+  if (!isPast(first, expiresMs, nowMs)) return { files: [], atMs: expiresMs(first) };
   const newest = listing.maxTXID(L0_LEVEL);
-  const borders = bordersFrom(listing, snapshots, files.at(0)?.maxTXID ?? 0n);
+  const borders = bordersFrom(listing, usableSnapshots(listing, isUsable), first.maxTXID);
   const most = Math.max(L0_FILES, Math.floor(files.length * L0_SHARE));
   const passed: LTXFileInfo[] = [];
   let deleted = 0;
   for (const file of files) {
     if (file.maxTXID > heldUntil) break;
-    const expiresMs = agedFrom(file.createdAt, seenMs, nowMs) + retentionMs;
-    if (expiresMs > nowMs) {
-      if (deleted === 0) return { files: [], atMs: expiresMs };
+    if (!isPast(file, expiresMs, nowMs)) {
+      if (deleted === 0) return { files: [], atMs: expiresMs(file) };
       break;
     }
     if (file.maxTXID === newest) {

@@ -38,6 +38,11 @@ export class Health {
     return this.#lifecycle === "closed";
   }
 
+  /** Nothing of the database is held open. */
+  get resting(): boolean {
+    return this.#resting;
+  }
+
   get localTXID(): TXID {
     return this.#localTXID;
   }

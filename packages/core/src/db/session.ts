@@ -270,9 +270,9 @@ export class Session {
     this.#health.refreshPhase();
   }
 
-  /** Level 1 of the destination holds everything up to this TXID. */
+  /** Level 1 of the destination holds everything up to this TXID. A database that rests has hardly any copies left, and lets go of them in its own time. */
   merged(txid: TXID): void {
-    if (this.#attachLoop.state.kind === "attached") this.#engine.host.tell("merged", { txid });
+    if (this.#attachLoop.state.kind === "attached" && !this.#health.resting) this.#engine.host.tell("merged", { txid });
   }
 
   #uploadFailed({ file, error, failures, nextRetryMs }: UploadFailure): void {

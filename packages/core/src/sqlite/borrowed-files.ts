@@ -77,11 +77,6 @@ export class BorrowedFile {
     return sameFile(identify(this.path), this.identity);
   }
 
-  /** Size in bytes. */
-  size(): number {
-    return this.batch((_, fd) => fstatSync(fd).size);
-  }
-
   /**
    * Runs a synchronous batch of reads. `readAt` must not be kept.
    * @throws {@link LSError} `LS_INTERNAL` when SQLite has no descriptor of the file any more; what the batch read must not be used then.

@@ -72,14 +72,20 @@ export class LocalHold {
   async takeUp(slicer: Slicer): Promise<boolean> {
     const { meta } = this.state;
     if (this.#resting !== undefined) {
-      if (!meta.isPossible()) throw absent(this.#settings.path);
-      await meta.create();
+      // Where the lock lies, the directories are. That one of them is not shows when its files are looked for.
+      if (!DatabaseLock.isThere(this.#resting)) {
+        if (!meta.isPossible()) throw absent(this.#settings.path);
+        await meta.create();
+      }
       const { lock, unbroken } = DatabaseLock.resume(this.#driver, this.#resting, meta.owner);
       this.#lock = lock;
       this.#resting = undefined;
+      // Also when what follows fails.
+      this.#stale = true;
       this.#stale = !unbroken || !this.state.recallTable();
     }
     if (!this.#stale) return true;
+    await meta.create();
     meta.sweepTemp();
     this.#state = await LocalState.load(meta, this.#settings, slicer);
     this.#stale = false;

@@ -304,7 +304,7 @@ export class LocalState {
 
   /** @returns whether what lies on the disk is what was left there; otherwise this state is of no use. */
   recallTable(): boolean {
-    if (this.meta.newestStaged() !== this.staged.newest?.txid) return false;
+    if (this.meta.newestStaged() !== (this.staged.newest?.txid ?? 0n)) return false;
     if (this.tableUnsaved) return this.#table !== undefined;
     const load = loadPageTable(this.meta.pageTablePath);
     const stamp = this.#stamp;

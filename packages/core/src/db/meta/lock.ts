@@ -117,6 +117,11 @@ export class DatabaseLock {
     return { path: this.path, holder: this.holder, token: this.#token, identity: this.#identity };
   }
 
+  /** Whether there is a file to take it up with. */
+  static isThere({ path }: RestingLock): boolean {
+    return identify(path) !== undefined;
+  }
+
   /**
    * Takes up a lock that rests. Whoever takes the lock commits a token of its own before anything else, so finding the mark of one's own says that
    * nobody did.
@@ -128,7 +133,7 @@ export class DatabaseLock {
     let connection: SQLiteConnection | undefined;
     resting.delete(path);
     try {
-      if (identify(path) === undefined) return { lock: DatabaseLock.acquire(driver, path, owner), unbroken: false };
+      if (!DatabaseLock.isThere(rested)) return { lock: DatabaseLock.acquire(driver, path, owner), unbroken: false };
       // The descriptors of the process are not looked at: whoever holds the lock here does so through the same SQLite copy, which refuses this one.
       connection = driver.open(path, { timeoutMs: 0 });
       beginAtOnce(connection, path, token);

@@ -1,8 +1,9 @@
 import { lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, unlinkSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve, sep } from "node:path";
 import { formatLTXFilename, parseLTXFilename, type TXID } from "@ls/ltx";
 import type { FileOwner } from "../../replica-client.js";
 import { syncDirectory } from "../../sync-directory.js";
+import { systemErrorCode } from "../../system-error.js";
 import { AtomicFileWriter, attempt, attemptAsync, fsyncDirectory, giveOwner, TEMP_SUFFIX } from "./atomic-file.js";
 
 /** A level-0 file in the meta directory. */
@@ -37,23 +38,24 @@ export class MetaDirectory {
     this.owner = owner;
   }
 
-  // Made when they are asked for: thousands of directories are known, and nearly all of them rest.
+  // Made when they are asked for: thousands of directories are known, and nearly all of them rest. Not joined: all parts are as they should be, and
+  // when many rest and rise, that is a good part of the cost.
 
   /** Level-0 files: `<txid>-<txid>.ltx`. */
   get stagedPath(): string {
-    return join(this.path, "ltx", "0");
+    return `${this.path}${sep}ltx${sep}0`;
   }
 
   get ownPath(): string {
-    return join(this.path, "ls");
+    return `${this.path}${sep}ls`;
   }
 
   get lockPath(): string {
-    return join(this.path, "ls", "lock");
+    return `${this.path}${sep}ls${sep}lock`;
   }
 
   get pageTablePath(): string {
-    return join(this.path, "ls", "pages");
+    return `${this.path}${sep}ls${sep}pages`;
   }
 
   /** Whether the directory exists that this one lies in. */
@@ -89,13 +91,13 @@ export class MetaDirectory {
 
   /** Path of the level-0 file of one TXID. */
   stagedFile(txid: TXID): string {
-    return join(this.stagedPath, formatLTXFilename(txid, txid));
+    return `${this.stagedPath}${sep}${formatLTXFilename(txid, txid)}`;
   }
 
   /** The level-0 files, lowest TXID first. Other names, and files over several TXIDs, are not ours and left alone. */
   listStaged(): StagedEntry[] {
     const entries: StagedEntry[] = [];
-    for (const name of attempt("list", this.stagedPath, () => readdirSync(this.stagedPath))) {
+    for (const name of this.#namesOfStaged() ?? []) {
       const range = parseLTXFilename(name);
       if (range === undefined || range.minTXID !== range.maxTXID) continue;
       const path = join(this.stagedPath, name);
@@ -106,12 +108,14 @@ export class MetaDirectory {
     return entries.sort((a, b) => (a.txid < b.txid ? -1 : 1));
   }
 
-  /** The highest TXID that has a level-0 file, by the names alone. */
+  /** The highest TXID that has a level-0 file, by the names alone; 0n = none has, `undefined` = there is no directory. */
   newestStaged(): TXID | undefined {
-    let newest: TXID | undefined;
-    for (const name of attempt("list", this.stagedPath, () => readdirSync(this.stagedPath))) {
+    let newest = 0n;
+    const names = this.#namesOfStaged();
+    if (names === undefined) return undefined;
+    for (const name of names) {
       const range = parseLTXFilename(name);
-      if (range !== undefined && range.minTXID === range.maxTXID && (newest === undefined || range.maxTXID > newest)) newest = range.maxTXID;
+      if (range !== undefined && range.minTXID === range.maxTXID && range.maxTXID > newest) newest = range.maxTXID;
     }
     return newest;
   }
@@ -124,8 +128,7 @@ export class MetaDirectory {
   /** Deletes one level-0 file; not an error when it is gone. */
   removeStaged(txid: TXID): void {
     const path = this.stagedFile(txid);
-    if (statSync(path, { throwIfNoEntry: false }) === undefined) return;
-    attempt("delete", path, () => unlinkSync(path));
+    attempt("delete", path, () => unlessAbsent(() => unlinkSync(path)));
   }
 
   /**
@@ -153,7 +156,13 @@ export class MetaDirectory {
 
   /** Whether there is any level-0 file; also before the directory is made. */
   hasStaged(): boolean {
-    return directoryExists(this.stagedPath) && this.listStaged().length > 0;
+    return this.listStaged().length > 0;
+  }
+
+  /** `undefined` = there is no directory. */
+  #namesOfStaged(): string[] | undefined {
+    const path = this.stagedPath;
+    return attempt("list", path, () => unlessAbsent(() => readdirSync(path)));
   }
 
   /** @returns whether it was missing; its name is durable once its parent is synced. */
@@ -164,5 +173,15 @@ export class MetaDirectory {
     attempt("create", path, () => mkdirSync(path, { mode, recursive: true }));
     giveOwner(path, mode, this.owner);
     return true;
+  }
+}
+
+/** `undefined` when what the call is about does not exist. */
+function unlessAbsent<T>(call: () => T): T | undefined {
+  try {
+    return call();
+  } catch (error) {
+    if (systemErrorCode(error) === "ENOENT") return undefined;
+    throw error;
   }
 }

@@ -1,3 +1,4 @@
+import { fstatSync } from "node:fs";
 import type { Slicer } from "../../../concurrency/slicer.js";
 import { BorrowedFile, type FileIdentity } from "../../../sqlite/borrowed-files.js";
 import type { SQLiteDriver } from "../../../sqlite/driver.js";
@@ -51,7 +52,8 @@ export async function glance({ driver, path, local, noticedMs, isUntouched, emit
 function pageCount(database: BorrowedFile, pageSize: number): number | undefined {
   const header = new Uint8Array(HEADER.size);
   const view = new DataView(header.buffer);
-  if (database.batch((readAt) => readAt(header, 0)) < HEADER.size) return undefined;
+  const sizes = database.batch((readAt, fd) => ({ header: readAt(header, 0), file: fstatSync(fd).size }));
+  if (sizes.header < HEADER.size) return undefined;
   if (header[HEADER.writeVersion] !== WAL_VERSION || header[HEADER.readVersion] !== WAL_VERSION) return undefined;
   // 65,536 does not fit into the two bytes, and is 1.
   const stored = view.getUint16(HEADER.pageSize, false);
@@ -59,7 +61,7 @@ function pageCount(database: BorrowedFile, pageSize: number): number | undefined
   const count = view.getUint32(HEADER.pageCount, false);
   // The count is valid as of a change that has to be the last one, or SQLite goes by the file's size.
   const valid = view.getUint32(HEADER.changes, false) === view.getUint32(HEADER.changesOfPageCount, false);
-  return valid && count > 0 && database.size() === count * pageSize ? count : undefined;
+  return valid && count > 0 && sizes.file === count * pageSize ? count : undefined;
 }
 
 function viewOf(database: BorrowedFile, pageSize: number, commit: number, isUntouched: () => boolean): PageView {
