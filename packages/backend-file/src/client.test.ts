@@ -616,3 +616,23 @@ function openPaths(): string[] {
     }
   });
 }
+
+describe("where the files can be read without the client", () => {
+  test.runIf(process.platform === "linux")("is the directory, once it exists, on a file system of this machine", async () => {
+    expect(await client.localDirectory()).toBeUndefined();
+    mkdirSync(root);
+    expect(await client.localDirectory()).toBe(root);
+    // A program, the kernel, answers for what lies there.
+    expect(await new FileReplicaClient({ path: "/proc/self" }).localDirectory()).toBeUndefined();
+  });
+
+  test("is nowhere for who reads files in another way", async () => {
+    class Other extends FileReplicaClient {
+      override openLTXFile(): never {
+        throw new Error("in another way");
+      }
+    }
+    mkdirSync(root);
+    expect(await new Other({ path: root }).localDirectory()).toBeUndefined();
+  });
+});

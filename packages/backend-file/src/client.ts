@@ -17,6 +17,7 @@ import { deleteLevels } from "./delete-levels.js";
 import { ensureDirectory, type Ownership, ownershipOf } from "./directory.js";
 import { isTempName, levelDirectory, ltxFilePath } from "./layout.js";
 import { listLevel, PresentLevels } from "./list.js";
+import { isOnLocalFileSystem } from "./local-file-system.js";
 import { readFileRange } from "./read-file.js";
 import { writeFileAtomically } from "./write-file.js";
 
@@ -82,6 +83,12 @@ export class FileReplicaClient implements ReplicaClient {
   openLTXFile(ref: LTXFileRef, options: OpenOptions = {}): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
     const { offset = 0, size = 0, reuseChunks = false, signal } = options;
     return readFileRange(this.path, ref, { offset, size, reuseChunks, signal });
+  }
+
+  /** The replica's directory, while it lies on a file system of this machine alone (known on Linux), and a subclass does not read files in its own way. */
+  async localDirectory(): Promise<string | undefined> {
+    if (this.openLTXFile !== FileReplicaClient.prototype.openLTXFile) return undefined;
+    return (await isOnLocalFileSystem(this.path)) ? this.path : undefined;
   }
 
   async writeLTXFile(ref: LTXFileRef, data: AsyncIterable<Uint8Array>, options: WriteOptions = {}): Promise<LTXFileInfo> {

@@ -109,6 +109,13 @@ export interface ReplicaClient {
    */
   openLTXFile(ref: LTXFileRef, options?: OpenOptions): AsyncIterable<Uint8Array>;
   /**
+   * For a destination whose files are files of this machine: the absolute path of the directory that has them as `ltx/<level>/<min>-<max>.ltx`, with the
+   * bytes that {@link openLTXFile} gives. Merges then read them without the client, synchronously, as they do what lies beside the database; so
+   * a file system that other machines or programs serve, and may let wait, must not be named. What cannot be read there is asked of the client. Resolves with
+   * `undefined` when there is none. Default: there is none.
+   */
+  localDirectory?(): Promise<string | undefined>;
+  /**
    * Stores one file, all or nothing: when `data` throws or the call is aborted, nothing becomes visible.
    * `data` starts with the LTX header, whose time becomes the file's `createdAt`; anything else is `LS_LTX_CORRUPTED`. Chunks may have any
    * size, including 0, and are valid until the next one is asked for. Overwrites, unless `createOnly`.

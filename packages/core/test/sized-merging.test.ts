@@ -4,9 +4,9 @@ import { LTXHistory } from "../../../testkit/src/ltx-history.js";
 import { MemoryClient } from "../../../testkit/src/memory-client.js";
 import { Random, seedOf } from "../../../testkit/src/random.js";
 import { DirectMerging } from "../src/compaction/merging.js";
-import type { FetchRange } from "../src/compaction/range-source.js";
+import { RangeFiller } from "../src/compaction/range-filler.js";
+import type { FetchRanges } from "../src/compaction/range-source.js";
 import type { LTXFileInfo } from "../src/replica-client.js";
-import { fillRange } from "../src/restore/fetch.js";
 import { SizedMerging } from "../src/worker/sized-merging.js";
 import { WorkerMerging } from "../src/worker/worker-merging.js";
 
@@ -20,9 +20,9 @@ async function listed(memory: MemoryClient): Promise<LTXFileInfo[]> {
   return files;
 }
 
-function fetchFrom(memory: MemoryClient): FetchRange {
-  return async (range, buffer, signal) => {
-    await fillRange(memory, range, buffer, signal);
+function fetchFrom(memory: MemoryClient): FetchRanges {
+  return async (ranges, buffer, signal) => {
+    await new RangeFiller(memory, signal).fill(ranges, buffer);
     return buffer;
   };
 }

@@ -6,12 +6,13 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { HISTORY_START, LTXHistory } from "../../../testkit/src/ltx-history.js";
 import { MemoryClient } from "../../../testkit/src/memory-client.js";
 import { Random, seedOf } from "../../../testkit/src/random.js";
+import { bytesOf } from "../src/bytes-of.js";
 import { readLocalOf } from "../src/compaction/local-copies.js";
 import { DirectMerging, type MergeJob } from "../src/compaction/merging.js";
-import type { FetchRange } from "../src/compaction/range-source.js";
+import { RangeFiller } from "../src/compaction/range-filler.js";
+import type { FetchRanges } from "../src/compaction/range-source.js";
 import { LSError } from "../src/errors.js";
 import type { LTXFileInfo } from "../src/replica-client.js";
-import { fillRange } from "../src/restore/fetch.js";
 import { WorkerSeat } from "../src/worker/shared-worker.js";
 import { WorkerMerging } from "../src/worker/worker-merging.js";
 
@@ -30,13 +31,13 @@ afterAll(async () => {
   rmSync(metaPath, { recursive: true, force: true });
 });
 
-const never: FetchRange = () => Promise.reject(new Error("nothing is to be fetched"));
+const never: FetchRanges = () => Promise.reject(new Error("nothing is to be fetched"));
 const signal = (): AbortSignal => new AbortController().signal;
 
-function fetchFrom(memory: MemoryClient, fetched: (bytes: number) => void = () => {}): FetchRange {
-  return async (range, buffer, abort) => {
-    await fillRange(memory, range, buffer, abort);
-    fetched(range.size);
+function fetchFrom(memory: MemoryClient, fetched: (bytes: number) => void = () => {}): FetchRanges {
+  return async (ranges, buffer, abort) => {
+    await new RangeFiller(memory, abort).fill(ranges, buffer);
+    fetched(bytesOf(ranges));
     return buffer;
   };
 }
@@ -101,6 +102,34 @@ test(`local copies never pass through the calling thread (seed ${seed})`, async 
   expect(fetched).toBe([6, 8, 10].reduce((sum, i) => sum + (files[i]?.size ?? 0), 0));
 });
 
+test("where the destination lies in a directory, the worker reads it there", async () => {
+  const history = new LTXHistory(new Random(seed), { transactions: 20, maxPages: 40 });
+  const memory = new MemoryClient();
+  await history.putAll(memory, history.rawRefs());
+  const files = (await listed(memory)).map((file) => ({ ...file, level: 3 }));
+  const localDirectory = mkdtempSync(join(metaPath, "replica-"));
+  mkdirSync(join(localDirectory, "ltx", "3"), { recursive: true });
+  for (const file of files)
+    writeFileSync(join(localDirectory, "ltx", "3", formatLTXFilename(file.minTXID, file.maxTXID)), memory.peek({ ...file, level: 0 }) ?? "");
+  const merged = await collect(new WorkerMerging(WORKER, "/nonexistent").merge({ files, withLocalCopies: false, localDirectory }, never, signal()));
+  const expected = await collect(new DirectMerging().merge({ files: await listed(memory), withLocalCopies: false }, fetchFrom(memory), signal()));
+  expect(merged.equals(expected)).toBe(true);
+});
+
+test("many small files of the destination go between the threads together", async () => {
+  const history = new LTXHistory(new Random(seed), { transactions: 200, maxPages: 40 });
+  const memory = new MemoryClient();
+  await history.putAll(memory, history.rawRefs());
+  const files = await listed(memory);
+  const received = vi.spyOn(WorkerSeat.prototype, "receive");
+  const merged = await collect(new WorkerMerging(WORKER, metaPath).merge({ files, withLocalCopies: false }, fetchFrom(memory), signal()));
+  const messages = received.mock.calls.length;
+  vi.restoreAllMocks();
+  expect(merged.equals(await collect(new DirectMerging().merge({ files, withLocalCopies: false }, fetchFrom(memory), signal())))).toBe(true);
+  // Half a MiB of them each, and the answers.
+  expect(messages).toBeLessThanOrEqual(2 + 2 * Math.ceil(bytesOf(files) / (256 * 1024)));
+});
+
 test("a small merge takes hardly more memory on its way than it has bytes", async () => {
   const history = new LTXHistory(new Random(seed), { transactions: 5, maxPages: 20 });
   const memory = new MemoryClient();
@@ -128,7 +157,7 @@ test("a merge of small local files takes one message each way, and the worker ha
   vi.restoreAllMocks();
 
   const own = new WorkerSeat(WORKER, { received: () => {}, died: () => {} });
-  expect(await own.request("merge", { files: job.files, timestampMs: undefined, metaPath: local })).toMatchObject({ isLast: true });
+  expect(await own.request("merge", { files: job.files, timestampMs: undefined, metaPath: local, localDirectory: undefined })).toMatchObject({ isLast: true });
   await expect(own.request("mergeNext", undefined)).rejects.toThrow("nobody has this seat");
   await own.leave({ isForgotten: true });
 });
@@ -153,10 +182,10 @@ test("[P9] while nobody asks for more, nothing more is fetched", async () => {
 test("who stops reading, or aborts, leaves nothing running", async () => {
   const { memory, job } = await large(2048);
   let running = 0;
-  const counted: FetchRange = async (range, buffer, abort) => {
+  const counted: FetchRanges = async (ranges, buffer, abort) => {
     running++;
     try {
-      return await fetchFrom(memory)(range, buffer, abort);
+      return await fetchFrom(memory)(ranges, buffer, abort);
     } finally {
       running--;
     }
@@ -169,7 +198,7 @@ test("who stops reading, or aborts, leaves nothing running", async () => {
 
   const abort = new AbortController();
   const reason = new Error("enough");
-  const hanging: FetchRange = (_range, _buffer, ended) =>
+  const hanging: FetchRanges = (_ranges, _buffer, ended) =>
     new Promise((_, reject) => {
       running++;
       ended.addEventListener("abort", () => {

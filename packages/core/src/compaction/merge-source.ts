@@ -1,17 +1,20 @@
 import type { LTXMergeSource } from "@ls/ltx";
+import { bytesOf } from "../bytes-of.js";
 import { Ending } from "../concurrency/ending.js";
 import { Limit } from "../concurrency/limit.js";
 import { Slicer } from "../concurrency/slicer.js";
 import type { LTXFileInfo } from "../replica-client.js";
 import { uninitialized } from "../uninitialized.js";
-import { type FetchRange, LocalSource, RangeSource, type ReadLocal, type SharedByInputs, SPARE_BYTES } from "./range-source.js";
+import { type FetchRanges, LocalSource, RangeSource, type ReadLocal, type SharedByInputs, SPARE_BYTES } from "./range-source.js";
 
 /** What is smaller has no memory of its own. */
 const SMALL_BYTES = 64 * 1024;
 
-/** Memory for many small things that go together: one buffer of its own costs as much as to fill it. */
+/** What is small shares memory of this size: one buffer of its own costs as much as to fill it. */
+const SLAB_BYTES = 512 * 1024;
+
+/** Memory for many small things that go together. */
 class Slab {
-  static readonly #BYTES: number = 512 * 1024;
   #bytes: Uint8Array<ArrayBuffer> = uninitialized(0);
   /** How much of {@link Slab.#bytes} is taken. */
   #taken = 0;
@@ -26,7 +29,7 @@ class Slab {
     if (size > this.#bytes.length - this.#taken) {
       if (size >= SMALL_BYTES) return uninitialized(size);
       // Most merges of many databases are of one small file.
-      this.#bytes = uninitialized(Math.min(Slab.#BYTES, Math.max(this.#wanted, size)));
+      this.#bytes = uninitialized(Math.min(SLAB_BYTES, Math.max(this.#wanted, size)));
       this.#taken = 0;
     }
     this.#wanted -= size;
@@ -45,17 +48,36 @@ interface Distant {
   readonly at: number;
 }
 
+/** Small files go together: each trip to another thread and back, and each buffer, costs more than such a file. */
+function* batchesOf(distant: readonly Distant[]): Generator<readonly Distant[], void, undefined> {
+  let batch: Distant[] = [];
+  let bytes = 0;
+  for (const one of distant) {
+    const { size } = one.file;
+    if (size >= SMALL_BYTES) {
+      yield [one];
+      continue;
+    }
+    if (bytes + size > SLAB_BYTES) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(one);
+    bytes += size;
+  }
+  if (batch.length > 0) yield batch;
+}
+
 export interface SourceOptions {
   /** Bytes of all inputs, each with its {@link SPARE_BYTES}. */
   readonly totalBytes: number;
-  readonly fetch: FetchRange;
+  readonly fetch: FetchRanges;
   readonly readLocal: ReadLocal | undefined;
   /** Bytes that a source fetches at a time. */
   readonly rangeBytes: number;
-  /** Requests to the destination under way at a time, */
+  /** Calls of {@link SourceOptions.fetch} under way at a time. */
   readonly reads: number;
-  /** and where all are for small files: those wait for answers, not for bytes. */
-  readonly smallReads: number;
   readonly signal: AbortSignal;
 }
 
@@ -64,12 +86,11 @@ export interface SourceOptions {
  * over, and so is what the others fetch.
  */
 export class MergeSources implements SharedByInputs {
-  readonly fetch: FetchRange;
+  readonly fetch: FetchRanges;
   readonly readLocal: ReadLocal | undefined;
   readonly rangeBytes: number;
   readonly reads: Limit;
   readonly #lanes: number;
-  readonly #smallLanes: number;
   readonly #parent: AbortSignal;
   /** Heard by fetches only: most merges are of a few local files. */
   readonly #ending: Ending = new Ending();
@@ -79,7 +100,7 @@ export class MergeSources implements SharedByInputs {
   readonly #slab: Slab;
   readonly #follow = (): void => this.#ending.abort(this.#parent.reason);
 
-  constructor({ totalBytes, fetch, readLocal, rangeBytes, reads, smallReads, signal }: SourceOptions) {
+  constructor({ totalBytes, fetch, readLocal, rangeBytes, reads, signal }: SourceOptions) {
     signal.throwIfAborted();
     this.fetch = fetch;
     this.readLocal = readLocal;
@@ -87,7 +108,6 @@ export class MergeSources implements SharedByInputs {
     this.rangeBytes = rangeBytes;
     this.reads = new Limit(reads);
     this.#lanes = reads;
-    this.#smallLanes = smallReads;
     this.#parent = signal;
     this.slicer = new Slicer(signal);
   }
@@ -116,29 +136,9 @@ export class MergeSources implements SharedByInputs {
   }
 
   async #fetchWhole(distant: readonly Distant[], sources: LTXMergeSource[]): Promise<void> {
-    let largest = 0;
-    for (const { file } of distant) largest = Math.max(largest, file.size);
-    const lanesAtMost = largest < SMALL_BYTES ? this.#smallLanes : this.#lanes;
     // All lanes take from one queue.
-    const queue = distant.values();
-    const lanes = Array.from({ length: Math.min(lanesAtMost, distant.length) }, async () => {
-      // Each time it may go to another thread and come back, which what is to stay cannot do: that lies together.
-      let buffer = uninitialized(0);
-      for (const { file, at } of queue) {
-        this.signal.throwIfAborted();
-        const { size } = file;
-        const range = { file, offset: 0, size };
-        if (size >= SMALL_BYTES) {
-          sources[at] = [await this.fetch(range, uninitialized(size), this.signal)];
-          continue;
-        }
-        if (buffer.length < size) buffer = uninitialized(Math.min(largest, SMALL_BYTES));
-        buffer = await this.fetch(range, buffer, this.signal);
-        const bytes = this.#slab.take(size);
-        bytes.set(buffer.subarray(0, size));
-        sources[at] = [bytes];
-      }
-    });
+    const queue = batchesOf(distant);
+    const lanes = Array.from({ length: Math.min(this.#lanes, distant.length) }, () => this.#fetchBatches(queue, sources));
     try {
       await Promise.all(lanes);
     } catch (error) {
@@ -146,6 +146,19 @@ export class MergeSources implements SharedByInputs {
       // Until then they may write to their buffers.
       await Promise.allSettled(lanes);
       throw error;
+    }
+  }
+
+  async #fetchBatches(queue: Iterable<readonly Distant[]>, sources: LTXMergeSource[]): Promise<void> {
+    for (const batch of queue) {
+      this.signal.throwIfAborted();
+      const ranges = batch.map(({ file }) => ({ file, offset: 0, size: file.size }));
+      const bytes = await this.fetch(ranges, uninitialized(bytesOf(ranges)), this.signal);
+      let end = 0;
+      for (const { file, at } of batch) {
+        end += file.size;
+        sources[at] = [bytes.subarray(end - file.size, end)];
+      }
     }
   }
 

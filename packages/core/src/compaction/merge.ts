@@ -3,10 +3,11 @@ import { StallWatch } from "../backend-kit/stall-watch.js";
 import { bytesOf } from "../bytes-of.js";
 import { isLSError, LSError } from "../errors.js";
 import type { LTXFileInfo, LTXFileRef, ReplicaClient } from "../replica-client.js";
-import { RangeFiller, ShortFile } from "../restore/fetch.js";
 import { type DamagedFile, fileLabel } from "../restore/plan-error.js";
+import { ShortFile } from "../restore/range-reader.js";
 import type { Merging } from "./merging.js";
-import type { FetchRange } from "./range-source.js";
+import { RangeFiller } from "./range-filler.js";
+import type { FetchRanges } from "./range-source.js";
 
 /** A merge that fails although each of its files is sound is tried once more: what was read may have been damaged on its way. */
 const ATTEMPTS = 2;
@@ -45,7 +46,7 @@ export async function mergeFiles(options: MergeOptions): Promise<MergeOutcome> {
   for (let attempt = 1; ; attempt++) {
     const sourceErrors: unknown[] = [];
     try {
-      return { status: "written", file: await writeMerged(options, { withLocalCopies: attempt === 1, sourceErrors }) };
+      return { status: "written", file: await writeMerged(options, { isFirst: attempt === 1, sourceErrors }) };
     } catch (error) {
       options.signal.throwIfAborted();
       // A failure of a source is not the service's, however the client words it.
@@ -66,15 +67,16 @@ export async function mergeFiles(options: MergeOptions): Promise<MergeOutcome> {
 
 async function writeMerged(
   { client, level, files, timestampMs, merging, signal }: MergeOptions,
-  { withLocalCopies, sourceErrors }: { readonly withLocalCopies: boolean; readonly sourceErrors: unknown[] },
+  { isFirst, sourceErrors }: { readonly isFirst: boolean; readonly sourceErrors: unknown[] },
 ): Promise<LTXFileInfo> {
   const ref = refOf(level, files);
+  const localDirectory = isFirst ? await client.localDirectory?.() : undefined;
   const stall = new StallWatch(signal, { idleMs: IDLE_MS });
   const fetch = fetchFrom(client, () => stall.moved());
   let size = 0;
   async function* content(): AsyncGenerator<Uint8Array, void, undefined> {
     try {
-      for await (const chunk of merging.merge({ files, timestampMs, withLocalCopies }, fetch, stall.signal)) {
+      for await (const chunk of merging.merge({ files, timestampMs, withLocalCopies: isFirst, localDirectory }, fetch, stall.signal)) {
         if (size === 0) checkHeader(chunk, ref);
         size += chunk.length;
         stall.moved();
@@ -128,13 +130,12 @@ function whyForeign({ header }: LTXFileSummary, file: LTXFileInfo, newest: LTXFi
 }
 
 /** @param moved is called after each range. */
-function fetchFrom(client: ReplicaClient, moved?: () => void): FetchRange {
+function fetchFrom(client: ReplicaClient, moved?: () => void): FetchRanges {
   let filler: RangeFiller | undefined;
-  return async (range, buffer, signal) => {
+  return async (ranges, buffer, signal) => {
     // All ranges of a merge have one signal.
-    if (filler?.signal !== signal) filler = new RangeFiller(client, signal);
-    await filler.fill(range, buffer);
-    moved?.();
+    if (filler?.signal !== signal) filler = new RangeFiller(client, signal, moved);
+    await filler.fill(ranges, buffer);
     return buffer;
   };
 }

@@ -1,14 +1,13 @@
 import { type LTXFileSummary, mergeLTX, verifyLTX } from "@ls/ltx";
 import { bytesOf } from "../bytes-of.js";
 import type { LTXFileInfo } from "../replica-client.js";
+import { readDestinationIn } from "./local-files.js";
 import { rangeBytesFor } from "./merge-budget.js";
 import { MergeSources } from "./merge-source.js";
-import { type FetchRange, RangeSource, type ReadLocal, SPARE_BYTES } from "./range-source.js";
+import { type FetchRanges, RangeSource, type ReadLocal, SPARE_BYTES } from "./range-source.js";
 
-/** Reads of one merge under way at a time, */
+/** Calls for bytes of the destination that one merge has under way at a time: each is for a part of a large file, or for many small files. */
 const READS = 8;
-/** and of its small files, each of which may take a thread to read it, or a connection: busy ones need not be woken. */
-const SMALL_READS = 16;
 
 /** What to merge, oldest first. */
 export interface MergeJob {
@@ -17,14 +16,16 @@ export interface MergeJob {
   readonly timestampMs?: number | undefined;
   /** Local copies are preferred: they cost nothing, and a service may not show yet what was written just now. */
   readonly withLocalCopies: boolean;
+  /** Where the destination's files can be read without its client, as `ReplicaClient.localDirectory()` tells. Default: nowhere. */
+  readonly localDirectory?: string | undefined;
 }
 
 /** The part of keeping that computes: on the application's thread or on another one. Bytes of the destination come through the caller's `fetch`. */
 export interface Merging {
   /** The merged file; a chunk is valid until the next one is asked for. What `fetch` fails with comes out as it is. Ending the iteration early ends the merge. */
-  merge(job: MergeJob, fetch: FetchRange, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  merge(job: MergeJob, fetch: FetchRanges, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** Reads one file of the destination to its end. @throws as `verifyLTX`, and what `fetch` fails with. */
-  verify(file: LTXFileInfo, fetch: FetchRange, signal: AbortSignal): Promise<LTXFileSummary>;
+  verify(file: LTXFileInfo, fetch: FetchRanges, signal: AbortSignal): Promise<LTXFileSummary>;
 }
 
 /** Computes on the calling thread. */
@@ -35,8 +36,14 @@ export class DirectMerging implements Merging {
     this.#readLocal = readLocal;
   }
 
-  async *merge({ files, timestampMs, withLocalCopies }: MergeJob, fetch: FetchRange, signal: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-    const sources = this.#sources(files, withLocalCopies, fetch, signal);
+  async *merge(
+    { files, timestampMs, withLocalCopies, localDirectory }: MergeJob,
+    fetch: FetchRanges,
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    const readCopy = withLocalCopies ? this.#readLocal : undefined;
+    const readThere = localDirectory === undefined ? undefined : readDestinationIn(localDirectory);
+    const sources = sourcesOf(files, readEither(readCopy, readThere), fetch, signal);
     try {
       yield* mergeLTX(await sources.open(files), { timestampMs, signal, reuseChunks: true });
     } finally {
@@ -44,18 +51,22 @@ export class DirectMerging implements Merging {
     }
   }
 
-  async verify(file: LTXFileInfo, fetch: FetchRange, signal: AbortSignal): Promise<LTXFileSummary> {
-    const sources = this.#sources([file], false, fetch, signal);
+  async verify(file: LTXFileInfo, fetch: FetchRanges, signal: AbortSignal): Promise<LTXFileSummary> {
+    const sources = sourcesOf([file], undefined, fetch, signal);
     try {
       return await verifyLTX(new RangeSource(sources, file));
     } finally {
       sources.end();
     }
   }
+}
 
-  #sources(files: readonly LTXFileInfo[], withLocalCopies: boolean, fetch: FetchRange, signal: AbortSignal): MergeSources {
-    const readLocal = withLocalCopies ? this.#readLocal : undefined;
-    const totalBytes = bytesOf(files) + files.length * SPARE_BYTES;
-    return new MergeSources({ totalBytes, fetch, readLocal, rangeBytes: rangeBytesFor(files), reads: READS, smallReads: SMALL_READS, signal });
-  }
+function sourcesOf(files: readonly LTXFileInfo[], readLocal: ReadLocal | undefined, fetch: FetchRanges, signal: AbortSignal): MergeSources {
+  const totalBytes = bytesOf(files) + files.length * SPARE_BYTES;
+  return new MergeSources({ totalBytes, fetch, readLocal, rangeBytes: rangeBytesFor(files), reads: READS, signal });
+}
+
+function readEither(first: ReadLocal | undefined, second: ReadLocal | undefined): ReadLocal | undefined {
+  if (first === undefined || second === undefined) return first ?? second;
+  return (range, buffer) => first(range, buffer) || second(range, buffer);
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { Random, seedOf } from "../../../../testkit/src/random.js";
+import { bytesOf } from "../bytes-of.js";
 import type { LTXFileInfo } from "../replica-client.js";
 import { MergeSources, type SourceOptions } from "./merge-source.js";
 import { LocalSource, type ReadLocal } from "./range-source.js";
@@ -21,14 +22,17 @@ function copyUpTo(bytes: number): ReadLocal {
 function sourcesWith(options: Partial<SourceOptions>): MergeSources {
   return new MergeSources({
     totalBytes: content.length,
-    fetch: async ({ offset, size }, buffer) => {
-      buffer.set(content.subarray(offset, offset + size));
+    fetch: async (ranges, buffer) => {
+      let at = 0;
+      for (const { offset, size } of ranges) {
+        buffer.set(content.subarray(offset, offset + size), at);
+        at += size;
+      }
       return buffer;
     },
     readLocal: undefined,
     rangeBytes: 256 * KIB,
     reads: 4,
-    smallReads: 4,
     signal: new AbortController().signal,
     ...options,
   });
@@ -75,9 +79,9 @@ test(`where the copy vanishes, the destination goes on (seed ${seed})`, async ()
   let fetched = 0;
   const inner = sourcesWith({});
   const sources = sourcesWith({
-    fetch: (range, buffer, signal) => {
-      fetched += range.size;
-      return inner.fetch(range, buffer, signal);
+    fetch: (ranges, buffer, signal) => {
+      fetched += bytesOf(ranges);
+      return inner.fetch(ranges, buffer, signal);
     },
   });
   const { bytes } = await readAll(new LocalSource(sources, file, copyUpTo(300 * KIB)));

@@ -1,7 +1,7 @@
 import type { Limit } from "../concurrency/limit.js";
 import type { Slicer } from "../concurrency/slicer.js";
 import type { LTXFileInfo } from "../replica-client.js";
-import type { FileRange } from "../restore/fetch.js";
+import type { FileRange } from "../restore/range-reader.js";
 import { uninitialized } from "../uninitialized.js";
 import { BUFFERS_PER_SOURCE } from "./merge-budget.js";
 
@@ -15,14 +15,14 @@ export const SPARE_BYTES = 1;
 export type ReadLocal = (range: FileRange, buffer: Uint8Array) => boolean;
 
 /**
- * Gets a range of a file from the destination: into the start of `buffer`, or of one as large that takes its place. `buffer` is lent until the
- * promise has settled.
+ * Gets ranges of files from the destination, one behind the other: into the start of `buffer`, or of one as large that takes its place. `buffer` is
+ * lent until the promise has settled.
  */
-export type FetchRange = (range: FileRange, buffer: Uint8Array<ArrayBuffer>, signal: AbortSignal) => Promise<Uint8Array<ArrayBuffer>>;
+export type FetchRanges = (ranges: readonly FileRange[], buffer: Uint8Array<ArrayBuffer>, signal: AbortSignal) => Promise<Uint8Array<ArrayBuffer>>;
 
 /** What all inputs of one merge have in common. */
 export interface SharedByInputs {
-  readonly fetch: FetchRange;
+  readonly fetch: FetchRanges;
   /** Bytes that are fetched at a time. */
   readonly rangeBytes: number;
   /** Requests under way. */
@@ -100,7 +100,7 @@ export class RangeSource implements AsyncIterableIterator<Uint8Array> {
     const { fetch, reads, signal } = this.#sources;
     const buffer = await reads.run(async () => {
       signal.throwIfAborted();
-      return fetch(range, this.#buffers[slot] ?? uninitialized(range.size), signal);
+      return fetch([range], this.#buffers[slot] ?? uninitialized(range.size), signal);
     });
     this.#buffers[slot] = buffer;
     return buffer.length === range.size ? buffer : buffer.subarray(0, range.size);

@@ -75,6 +75,11 @@ export class MeasuredClient implements ReplicaClient {
     );
   }
 
+  /** What is read there is no call. */
+  async localDirectory(): Promise<string | undefined> {
+    return this.#inner.localDirectory?.();
+  }
+
   async writeLTXFile(ref: LTXFileRef, data: AsyncIterable<Uint8Array>, options?: WriteOptions): Promise<LTXFileInfo> {
     const file = await this.#call("PUT", options, () => this.#inner.writeLTXFile(ref, data, options));
     this.#tally("PUT").bytes += file.size;

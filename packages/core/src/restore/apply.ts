@@ -1,10 +1,11 @@
 import { DatabaseChecksum, isLTXError, LTX_NO_CHECKSUM, LTXDecoder, LTXError, type LTXFileSummary, type LTXHeader, type LTXPageBatch, lockPage } from "@ls/ltx";
 import { LSError } from "../errors.js";
 import type { LTXFileInfo, ReplicaClient } from "../replica-client.js";
-import { type FetchOptions, fetchFiles, ShortFile } from "./fetch.js";
+import { type FetchOptions, fetchFiles } from "./fetch.js";
 import { PageSet } from "./page-set.js";
 import type { PageSink, RestoredShape } from "./page-sink.js";
 import type { RestorePlan } from "./plan.js";
+import { ShortFile } from "./range-reader.js";
 
 /**
  * Files are applied newest first. The first version of a page that comes along is then the one that stays, so each page is decoded once and

@@ -2,8 +2,8 @@ import { decodeLTXHeader, isLTXError, LTX_HEADER_SIZE, LTX_TRAILER_SIZE, type TX
 import { isLSError } from "../errors.js";
 import { SNAPSHOT_LEVEL } from "../levels.js";
 import type { LTXFileInfo, ReplicaClient } from "../replica-client.js";
-import { fillRange } from "./fetch.js";
 import { inOrder } from "./in-order.js";
+import { fillRange } from "./range-reader.js";
 
 /** Headers read at a time; and into so many parts the files are divided by one round of a search. */
 const READS = 32;

@@ -1,8 +1,9 @@
 import { bytesOf } from "../bytes-of.js";
 import { readLocalOf } from "../compaction/local-copies.js";
 import { DirectMerging } from "../compaction/merging.js";
-import type { FetchRange } from "../compaction/range-source.js";
+import type { FetchRanges } from "../compaction/range-source.js";
 import { concatBytes } from "../concat-bytes.js";
+import type { LTXFileInfo } from "../replica-client.js";
 import { uninitialized } from "../uninitialized.js";
 import type { MergeChunk, MergeOp, MergeRequests, MergeSettings, Want } from "./messages.js";
 
@@ -24,6 +25,8 @@ export class HostedMerge {
   readonly #merging: DirectMerging;
   readonly #ended = new AbortController();
   readonly #waiting = new Map<number, Waiting>();
+  /** Where each file lies among the merge's; most merges fetch nothing. */
+  #places: ReadonlyMap<LTXFileInfo, number> | undefined;
   #chunks: AsyncGenerator<Uint8Array<ArrayBuffer>> | undefined;
   #nextWant = 1;
   /** What is still to come, at most: a merged file is hardly larger than what it is made of. Most are small, and an answer takes memory with it. */
@@ -61,7 +64,7 @@ export class HostedMerge {
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
     if (buffer !== undefined) waiting?.resolve(buffer);
-    else waiting?.reject(new Error("a range could not be fetched"));
+    else waiting?.reject(new Error("ranges could not be fetched"));
   }
 
   /** Gives up; idempotent. */
@@ -74,8 +77,8 @@ export class HostedMerge {
   }
 
   async #next(): Promise<MergeChunk> {
-    const { files, timestampMs, metaPath } = this.#settings;
-    this.#chunks ??= this.#merging.merge({ files, timestampMs, withLocalCopies: metaPath !== undefined }, this.#fetch, this.#ended.signal);
+    const { files, timestampMs, metaPath, localDirectory } = this.#settings;
+    this.#chunks ??= this.#merging.merge({ files, timestampMs, withLocalCopies: metaPath !== undefined, localDirectory }, this.#fetch, this.#ended.signal);
     let answer: Uint8Array<ArrayBuffer> | undefined;
     let size = 0;
     while (size < CHUNK_BYTES) {
@@ -100,12 +103,17 @@ export class HostedMerge {
     return this.#merging.verify(file, this.#fetch, this.#ended.signal);
   }
 
-  readonly #fetch: FetchRange = (range, buffer, signal) => {
+  #placeOf(file: LTXFileInfo): number {
+    this.#places ??= new Map(this.#settings.files.map((one, place) => [one, place]));
+    return this.#places.get(file) ?? -1;
+  }
+
+  readonly #fetch: FetchRanges = (ranges, buffer, signal) => {
     const id = this.#nextWant++;
     return new Promise((resolve, reject) => {
       signal.throwIfAborted();
       this.#waiting.set(id, { resolve, reject });
-      this.#post({ id, file: this.#settings.files.indexOf(range.file), offset: range.offset, size: range.size, buffer });
+      this.#post({ id, ranges: ranges.map(({ file, offset, size }) => ({ file: this.#placeOf(file), offset, size })), buffer });
     });
   };
 }

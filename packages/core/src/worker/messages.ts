@@ -10,6 +10,8 @@ export interface MergeSettings {
   readonly timestampMs: number | undefined;
   /** The database's meta directory; defined while local copies may be read. */
   readonly metaPath: string | undefined;
+  /** Where the destination's files can be read without its client. */
+  readonly localDirectory: string | undefined;
 }
 
 /** Bytes of a merged file, the caller's own. */
@@ -27,13 +29,18 @@ export interface MergeRequests {
   mergeVerify: { params: MergeSettings; result: { summary: LTXFileSummary } };
 }
 
-/** A range that a merge needs from the destination. Its buffer goes back and forth, so the worker's memory is all that is taken. */
-export interface Want {
-  readonly id: number;
+/** A range of a file. */
+export interface WantedRange {
   /** Which of the merge's files. */
   readonly file: number;
   readonly offset: number;
   readonly size: number;
+}
+
+/** Ranges that a merge needs from the destination. Their buffer goes back and forth, so the worker's memory is all that is taken. */
+export interface Want {
+  readonly id: number;
+  readonly ranges: readonly WantedRange[];
   readonly buffer: Uint8Array<ArrayBuffer>;
 }
 

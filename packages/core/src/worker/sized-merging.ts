@@ -1,7 +1,7 @@
 import type { LTXFileSummary } from "@ls/ltx";
 import { bytesOf } from "../bytes-of.js";
 import type { MergeJob, Merging } from "../compaction/merging.js";
-import type { FetchRange } from "../compaction/range-source.js";
+import type { FetchRanges } from "../compaction/range-source.js";
 import type { LTXFileInfo } from "../replica-client.js";
 
 /** Merges of so little are computed where they are asked for. Of more, buffers would pile up in the application's memory when many databases begin at a time. */
@@ -22,11 +22,11 @@ export class SizedMerging implements Merging {
     this.#worker = worker;
   }
 
-  merge(job: MergeJob, fetch: FetchRange, signal: AbortSignal): AsyncIterable<Uint8Array> {
+  merge(job: MergeJob, fetch: FetchRanges, signal: AbortSignal): AsyncIterable<Uint8Array> {
     return this.#placeFor(job.files).merge(job, fetch, signal);
   }
 
-  verify(file: LTXFileInfo, fetch: FetchRange, signal: AbortSignal): Promise<LTXFileSummary> {
+  verify(file: LTXFileInfo, fetch: FetchRanges, signal: AbortSignal): Promise<LTXFileSummary> {
     return this.#placeFor([file]).verify(file, fetch, signal);
   }
 

@@ -1,9 +1,10 @@
 import type { LTXFileSummary } from "@ls/ltx";
 import type { MergeJob, Merging } from "../compaction/merging.js";
-import type { FetchRange } from "../compaction/range-source.js";
+import type { FetchRanges } from "../compaction/range-source.js";
 import { Ending } from "../concurrency/ending.js";
 import type { LTXFileInfo } from "../replica-client.js";
-import type { MergeSettings, Want } from "./messages.js";
+import type { FileRange } from "../restore/range-reader.js";
+import type { MergeSettings, Want, WantedRange } from "./messages.js";
 import { WorkerSeat } from "./shared-worker.js";
 
 /**
@@ -20,8 +21,9 @@ export class WorkerMerging implements Merging {
     this.#metaPath = metaPath;
   }
 
-  async *merge({ files, timestampMs, withLocalCopies }: MergeJob, fetch: FetchRange, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const merge = new RemoteMerge(this.#entry, { files, timestampMs, metaPath: withLocalCopies ? this.#metaPath : undefined }, fetch, signal);
+  async *merge({ files, timestampMs, withLocalCopies, localDirectory }: MergeJob, fetch: FetchRanges, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    const settings = { files, timestampMs, metaPath: withLocalCopies ? this.#metaPath : undefined, localDirectory };
+    const merge = new RemoteMerge(this.#entry, settings, fetch, signal);
     try {
       while (!merge.isOver) {
         const chunk = await merge.next();
@@ -32,8 +34,9 @@ export class WorkerMerging implements Merging {
     }
   }
 
-  async verify(file: LTXFileInfo, fetch: FetchRange, signal: AbortSignal): Promise<LTXFileSummary> {
-    const merge = new RemoteMerge(this.#entry, { files: [file], timestampMs: undefined, metaPath: undefined }, fetch, signal);
+  async verify(file: LTXFileInfo, fetch: FetchRanges, signal: AbortSignal): Promise<LTXFileSummary> {
+    const settings = { files: [file], timestampMs: undefined, metaPath: undefined, localDirectory: undefined };
+    const merge = new RemoteMerge(this.#entry, settings, fetch, signal);
     try {
       return await merge.verify();
     } finally {
@@ -48,7 +51,7 @@ const LEFT = new Error("the merge is over");
 class RemoteMerge {
   readonly #seat: WorkerSeat;
   readonly #settings: MergeSettings;
-  readonly #fetch: FetchRange;
+  readonly #fetch: FetchRanges;
   readonly #signal: AbortSignal;
   /** Ends what is being fetched when nobody waits for it any more. Most merges fetch nothing. */
   readonly #ended: Ending = new Ending();
@@ -59,7 +62,7 @@ class RemoteMerge {
   /** Whether the worker has given everything; it has forgotten the merge then. */
   isOver = false;
 
-  constructor(entry: URL, settings: MergeSettings, fetch: FetchRange, signal: AbortSignal) {
+  constructor(entry: URL, settings: MergeSettings, fetch: FetchRanges, signal: AbortSignal) {
     signal.throwIfAborted();
     this.#settings = settings;
     this.#fetch = fetch;
@@ -110,13 +113,22 @@ class RemoteMerge {
     running.add(fetching);
   }
 
-  async #fetchWanted({ id, file, offset, size, buffer }: Want, ended: AbortSignal): Promise<void> {
+  #rangeOf({ file, offset, size }: WantedRange): FileRange {
+    const info = this.#settings.files[file];
+    if (info === undefined) throw new RangeError(`the merge has no file ${file}`);
+    return { file: info, offset, size };
+  }
+
+  async #fetchWanted({ id, ranges, buffer }: Want, ended: AbortSignal): Promise<void> {
     const { seat } = this.#seat;
     let filled: Uint8Array<ArrayBuffer> | undefined;
     try {
-      const info = this.#settings.files[file];
-      if (info === undefined || ended.aborted) return;
-      filled = await this.#fetch({ file: info, offset, size }, buffer, ended);
+      if (ended.aborted) return;
+      filled = await this.#fetch(
+        ranges.map((range) => this.#rangeOf(range)),
+        buffer,
+        ended,
+      );
     } catch (error) {
       if (!ended.aborted) this.#failure ??= { error };
     } finally {
