@@ -8,7 +8,7 @@ export const E = [
   mutation("E1", PLAN, "    if (file.maxTXID > heldUntil) break;\n", "", PLAN_TEST),
   mutation("E2 E11 L11", "core/src/db/engine/staged-files.ts", "      this.#acknowledged.shift();\n", "", "core/test/engine-capture.test.ts"),
   mutation("E3", "core/src/restore/restore-to.ts", "const unpin = pinFiles(client, plan.files);", "const unpin = (): void => {};", "core/test/pins.test.ts"),
-  mutation("E5", PLAN, "      if (deleted === 0) return { files: [], atMs: expiresMs };\n      break;", "      continue;", PLAN_TEST),
+  mutation("E5", PLAN, "      if (deleted === 0) return { files: [], atMs: expiresMs(file) };\n      break;", "      continue;", PLAN_TEST),
   mutation("E6", "core/src/store/keeping/retention-passes.ts", "      throw deletionFailed(failures);\n", "", KEEPER),
   mutation("E7", "core/src/store/keeping/retention-passes.ts", "if (keys.has(fileKey(file))) remaining.push(file);", "keys.delete(fileKey(file));", KEEPER),
   mutation("E8", "backend-s3/src/delete.ts", "({ Key: key })) } };", "({ Key: key })), Quiet: true } };", "backend-s3/test/wire.test.ts"),
@@ -20,7 +20,7 @@ export const E = [
     "const path = `${levelDirectory(this.path, ref.level)}/${ref.minTXID}-${ref.maxTXID}.ltx`;\n      await unlink",
     "backend-file/src/client.test.ts",
   ),
-  mutation("E10", PLAN, "if (retentionMs === 0) return NOTHING;\n", "", PLAN_TEST),
+  mutation("E10", PLAN, "if (retentionMs === 0 || first === undefined) return NOTHING;", "if (first === undefined) return NOTHING;", PLAN_TEST),
   mutation("E10", PLAN, "if (retentionMs === 0 || snapshots.length === 0)", "if (snapshots.length === 0)", PLAN_TEST),
   mutation(
     "E12",
