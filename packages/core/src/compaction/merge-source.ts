@@ -6,37 +6,7 @@ import { Slicer } from "../concurrency/slicer.js";
 import type { LTXFileInfo } from "../replica-client.js";
 import { uninitialized } from "../uninitialized.js";
 import { type FetchRanges, LocalSource, RangeSource, type ReadLocal, type SharedByInputs, SPARE_BYTES } from "./range-source.js";
-
-/** What is smaller has no memory of its own. */
-const SMALL_BYTES = 64 * 1024;
-
-/** What is small shares memory of this size: one buffer of its own costs as much as to fill it. */
-const SLAB_BYTES = 512 * 1024;
-
-/** Memory for many small things that go together. */
-class Slab {
-  #bytes: Uint8Array<ArrayBuffer> = uninitialized(0);
-  /** How much of {@link Slab.#bytes} is taken. */
-  #taken = 0;
-  #wanted: number;
-
-  /** @param bytes what will be taken, at most. */
-  constructor(bytes: number) {
-    this.#wanted = bytes;
-  }
-
-  take(size: number): Uint8Array<ArrayBuffer> {
-    if (size > this.#bytes.length - this.#taken) {
-      if (size >= SMALL_BYTES) return uninitialized(size);
-      // Most merges of many databases are of one small file.
-      this.#bytes = uninitialized(Math.min(SLAB_BYTES, Math.max(this.#wanted, size)));
-      this.#taken = 0;
-    }
-    this.#wanted -= size;
-    this.#taken += size;
-    return this.#bytes.subarray(this.#taken - size, this.#taken);
-  }
-}
+import { SLAB_BYTES, Slabs, SMALL_BYTES } from "./slab.js";
 
 const LEFT = new Error("the merge is over");
 /** Until it is there. */
@@ -97,14 +67,14 @@ export class MergeSources implements SharedByInputs {
   #isFollowing = false;
   /** Local copies are read synchronously: thousands of them must not hold the thread. */
   readonly slicer: Slicer;
-  readonly #slab: Slab;
+  readonly #slabs: Slabs;
   readonly #follow = (): void => this.#ending.abort(this.#parent.reason);
 
   constructor({ totalBytes, fetch, readLocal, rangeBytes, reads, signal }: SourceOptions) {
     signal.throwIfAborted();
     this.fetch = fetch;
     this.readLocal = readLocal;
-    this.#slab = new Slab(totalBytes);
+    this.#slabs = new Slabs(totalBytes);
     this.rangeBytes = rangeBytes;
     this.reads = new Limit(reads);
     this.#lanes = reads;
@@ -165,7 +135,7 @@ export class MergeSources implements SharedByInputs {
   #readLocally(file: LTXFileInfo): Uint8Array | undefined {
     if (this.readLocal === undefined) return undefined;
     const { size } = file;
-    const bytes = this.#slab.take(size + SPARE_BYTES);
+    const bytes = this.#slabs.take(size + SPARE_BYTES);
     return this.readLocal({ file, offset: 0, size }, bytes) ? bytes.subarray(0, size) : undefined;
   }
 
@@ -185,5 +155,10 @@ export class MergeSources implements SharedByInputs {
     this.#isFollowing = true;
     this.#parent.removeEventListener("abort", this.#follow);
     this.#ending.abort(reason);
+  }
+
+  /** Nobody reads from any source any more. */
+  release(): void {
+    this.#slabs.release();
   }
 }

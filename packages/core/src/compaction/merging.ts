@@ -48,6 +48,7 @@ export class DirectMerging implements Merging {
       yield* mergeLTX(await sources.open(files), { timestampMs, signal, reuseChunks: true });
     } finally {
       sources.end();
+      sources.release();
     }
   }
 
