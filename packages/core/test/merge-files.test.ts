@@ -368,7 +368,7 @@ describe.each([
     const sources = new MergeSources({
       totalBytes: files.reduce((sum, file) => sum + file.size, 0),
       fetch: async (ranges, buffer) => {
-        expect(buffer.length).toBe(ranges.length * 30_000);
+        expect(buffer.length).toBeGreaterThanOrEqual(ranges.length * 30_000);
         batches.push(ranges.length);
         let at = 0;
         for (const { file, size } of ranges) {

@@ -4,7 +4,6 @@ import { Ending } from "../concurrency/ending.js";
 import { Limit } from "../concurrency/limit.js";
 import { Slicer } from "../concurrency/slicer.js";
 import type { LTXFileInfo } from "../replica-client.js";
-import { uninitialized } from "../uninitialized.js";
 import { type FetchRanges, LocalSource, RangeSource, type ReadLocal, type SharedByInputs, SPARE_BYTES } from "./range-source.js";
 import { SLAB_BYTES, Slabs, SMALL_BYTES } from "./slab.js";
 
@@ -123,7 +122,8 @@ export class MergeSources implements SharedByInputs {
     for (const batch of queue) {
       this.signal.throwIfAborted();
       const ranges = batch.map(({ file }) => ({ file, offset: 0, size: file.size }));
-      const bytes = await this.fetch(ranges, uninitialized(bytesOf(ranges)), this.signal);
+      const bytes = await this.fetch(ranges, this.#slabs.lend(bytesOf(ranges)), this.signal);
+      this.#slabs.adopt(bytes);
       let end = 0;
       for (const { file, at } of batch) {
         end += file.size;
@@ -136,7 +136,9 @@ export class MergeSources implements SharedByInputs {
     if (this.readLocal === undefined) return undefined;
     const { size } = file;
     const bytes = this.#slabs.take(size + SPARE_BYTES);
-    return this.readLocal({ file, offset: 0, size }, bytes) ? bytes.subarray(0, size) : undefined;
+    if (this.readLocal({ file, offset: 0, size }, bytes)) return bytes.subarray(0, size);
+    this.#slabs.putBack(bytes);
+    return undefined;
   }
 
   /** Aborted when the merge is over. */

@@ -43,7 +43,23 @@ export class Slabs {
     return this.#bytes.subarray(this.#taken - size, this.#taken);
   }
 
-  /** Nothing reads or writes any more what was taken. */
+  /** What was taken last is not needed after all. */
+  putBack(bytes: Uint8Array): void {
+    if (bytes.buffer !== this.#bytes.buffer) return;
+    this.#taken -= bytes.length;
+    this.#wanted += bytes.length;
+  }
+
+  /** At least so much memory in one piece, which may come back by {@link Slabs.adopt}: it, or what has taken its place. */
+  lend(size: number): Uint8Array<ArrayBuffer> {
+    return size <= SLAB_BYTES && size > SLAB_BYTES / 2 ? takeSlab() : uninitialized(size);
+  }
+
+  adopt(bytes: Uint8Array<ArrayBuffer>): void {
+    if (bytes.length === SLAB_BYTES) this.#whole.push(bytes);
+  }
+
+  /** Nothing reads or writes any more what was taken or adopted. */
   release(): void {
     for (const slab of this.#whole.splice(0)) idle.push(new WeakRef(slab));
     this.#bytes = uninitialized(0);
