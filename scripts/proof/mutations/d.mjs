@@ -16,7 +16,7 @@ export const D = [
     "core/test/failing-uploads.test.ts",
   ),
   mutation("D3", "ltx/src/merge.ts", "await closeAll(files);", "", "ltx/src/merge.test.ts"),
-  mutation("D4", "core/src/restore/fetch.ts", "offset: offset + received, size: size - received", "offset, size", MERGE),
+  mutation("D4", "core/src/restore/range-reader.ts", "offset: offset + received, size: size - received", "offset, size", MERGE),
   mutation("D5", "core/src/compaction/keeping-memory.ts", "    this.#damaged.set(key, reason);\n", "", KEEPER),
   mutation("D6", "core/src/store/keeping/keeper.ts", "    this.#current?.abort();\n", "", KEEPER),
   mutation("D7", "core/src/compaction/verify.ts", 'else if (file.minTXID <= previous.maxTXID) yield { type: "overlap", file, previous };', "", VERIFY),

@@ -27,7 +27,7 @@ export const F = [
   mutation("F7", "core/src/restore/file-output.ts", 'await attempt("remove", temp.path, () => rm(temp.path, { force: true }));', "", RESTORE),
   mutation("F8 F18", "core/src/restore/file-output.ts", 'if (found.size > 0) throw this.#exists("exists already");', "", RESTORE),
   mutation("F8 Q7", "core/src/restore/file-output.ts", "for (const suffix of SIDECARS) await this.#removeSidecar(this.path + suffix);", "", RESTORE),
-  mutation("F9", "core/src/restore/fetch.ts", "budget.progress(bytes.length);", "", RESTORE),
+  mutation("F9", "core/src/restore/range-reader.ts", "budget.progress(bytes.length);", "", RESTORE),
   mutation("F10", "core/src/restore/in-order.ts", "(running.length >= count || total + weight > most)", "total + weight > most", RESTORE),
   mutation("F11", "core/src/restore/list-all.ts", "await budget.afterFailure(error);", "return files;", RESTORE),
   mutation("F15", PLAN, "before: this.points.findLast(isBefore),", "before: undefined,", RESTORE),
