@@ -415,6 +415,25 @@ describe.each([
       expect(asked()).toBe(0);
     });
 
+    test("one that does not say where it lies does not hold up a merge that is given up", async () => {
+      const { client, files } = await inDirectory("silent");
+      let isAsked = (): void => {};
+      const asked = new Promise<void>((resolve) => {
+        isAsked = resolve;
+      });
+      const silent = Object.assign(client, {
+        localDirectory: () => {
+          isAsked();
+          return new Promise<never>(() => {});
+        },
+      });
+      const given = new AbortController();
+      const merge = mergeFiles({ client: silent, level: 1, files, signal: given.signal, merging: new DirectMerging() });
+      await asked;
+      given.abort(cut);
+      await expect(merge).rejects.toBe(cut);
+    });
+
     test("what cannot be read there is asked of the client, and what is damaged there is read by the client before anything is said of it", async () => {
       const { client, asked, files, pathOf } = await inDirectory("asked");
       const signal = new AbortController().signal;

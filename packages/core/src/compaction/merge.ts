@@ -1,5 +1,6 @@
 import { decodeLTXHeader, isLTXError, type LTXFileSummary } from "@ls/ltx";
 import { StallWatch } from "../backend-kit/stall-watch.js";
+import { unlessAborted } from "../backend-kit/unless-aborted.js";
 import { bytesOf } from "../bytes-of.js";
 import { isLSError, LSError } from "../errors.js";
 import type { LTXFileInfo, LTXFileRef, ReplicaClient } from "../replica-client.js";
@@ -70,12 +71,12 @@ async function writeMerged(
   { isFirst, sourceErrors }: { readonly isFirst: boolean; readonly sourceErrors: unknown[] },
 ): Promise<LTXFileInfo> {
   const ref = refOf(level, files);
-  const localDirectory = isFirst ? await client.localDirectory?.() : undefined;
   const stall = new StallWatch(signal, { idleMs: IDLE_MS });
   const fetch = fetchFrom(client, () => stall.moved());
   let size = 0;
   async function* content(): AsyncGenerator<Uint8Array, void, undefined> {
     try {
+      const localDirectory = isFirst ? await localDirectoryOf(client, stall.signal) : undefined;
       for await (const chunk of merging.merge({ files, timestampMs, withLocalCopies: isFirst, localDirectory }, fetch, stall.signal)) {
         if (size === 0) checkHeader(chunk, ref);
         size += chunk.length;
@@ -95,6 +96,10 @@ async function writeMerged(
   } finally {
     stall.stop();
   }
+}
+
+async function localDirectoryOf(client: ReplicaClient, signal: AbortSignal): Promise<string | undefined> {
+  return client.localDirectory === undefined ? undefined : unlessAborted(client.localDirectory(), signal);
 }
 
 /** Names are what everything is planned by; a file that holds something else must not be passed on under them. */
