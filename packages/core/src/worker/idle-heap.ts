@@ -9,7 +9,7 @@ const GROWTH_BYTES = 8 * 1024 * 1024;
 
 /** The heap of a thread, as {@link IdleHeap} sees it. */
 export interface ThreadHeap {
-  /** Bytes that it and the buffers of its objects take from the system, in use or not. */
+  /** Bytes that it takes from the system, in use or not. */
   bytes(): number;
   /** Share of the time since the call before in which the thread was busy, from 0 to 1. */
   busyShare(): number;
@@ -43,10 +43,7 @@ export class IdleHeap {
 export function watchIdleHeap(): void {
   let before = performance.eventLoopUtilization();
   const idle = new IdleHeap({
-    bytes: () => {
-      const { total_heap_size: heap, external_memory: buffers } = getHeapStatistics();
-      return heap + buffers;
-    },
+    bytes: () => getHeapStatistics().total_heap_size,
     busyShare: () => {
       const now = performance.eventLoopUtilization();
       const { utilization } = performance.eventLoopUtilization(now, before);
