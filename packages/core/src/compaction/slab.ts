@@ -52,6 +52,7 @@ export class Slabs {
 
   /** At least so much memory in one piece, which may come back by {@link Slabs.adopt}: it, or what has taken its place. */
   lend(size: number): Uint8Array<ArrayBuffer> {
+    // A slab for much less would be more memory than is saved.
     return size <= SLAB_BYTES && size > SLAB_BYTES / 2 ? takeSlab() : uninitialized(size);
   }
 

@@ -110,9 +110,9 @@ export class MetaDirectory {
 
   /** The highest TXID that has a level-0 file, by the names alone; 0n = none has, `undefined` = there is no directory. */
   newestStaged(): TXID | undefined {
-    let newest = 0n;
     const names = this.#namesOfStaged();
     if (names === undefined) return undefined;
+    let newest = 0n;
     for (const name of names) {
       const range = parseLTXFilename(name);
       if (range !== undefined && range.minTXID === range.maxTXID && range.maxTXID > newest) newest = range.maxTXID;
