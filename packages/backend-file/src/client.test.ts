@@ -23,6 +23,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { CallCounter } from "../../../testkit/src/call-counter.js";
 import { withGuessedRandom } from "../../../testkit/src/guessed-random.js";
+import { skipLoudly } from "../test/skip-loudly.js";
 import { FileReplicaClient } from "./client.js";
 import { tempPathFor } from "./layout.js";
 
@@ -593,12 +594,6 @@ async function asOrdinaryUser<T>(step: () => Promise<T>): Promise<T> {
   } finally {
     process.seteuid?.(0);
   }
-}
-
-function skipLoudly(reason: string): void {
-  const isRequired = process.env.LS_REQUIRE_PEERS === "1" || (process.env.CI !== undefined && process.env.CI !== "" && process.env.CI !== "false");
-  if (isRequired) throw new Error(`${reason}, and nothing may be skipped here`);
-  process.stderr.write(`\n*** SKIPPED: ${reason}\n\n`);
 }
 
 async function* randomLTX(pages: number): AsyncGenerator<Uint8Array> {

@@ -14,6 +14,7 @@ import type {
 } from "@ls/core/backend-kit";
 import { ALL_LEVELS, fileSystemError, LSError, rejectUnknownOptions, systemErrorCode, throwUndeleted } from "@ls/core/backend-kit";
 import { deleteLevels } from "./delete-levels.js";
+import { BRIEF_CALLS_ELSEWHERE, BRIEF_CALLS_HERE } from "./descriptors.js";
 import { ensureDirectory, type Ownership, ownershipOf } from "./directory.js";
 import { isTempName, levelDirectory, ltxFilePath } from "./layout.js";
 import { listLevel, PresentLevels } from "./list.js";
@@ -46,6 +47,8 @@ export class FileReplicaClient implements ReplicaClient {
   readonly #levels: PresentLevels;
   /** The replica's directories that exist durably. */
   readonly #ensured: Set<string> = new Set();
+  /** Whether they lie on a file system of this machine alone; `undefined` = not known, or something has failed since. */
+  #isLocal: boolean | undefined;
 
   /** @throws LSError `LS_INVALID_OPTION` for an unknown option or an empty path. */
   constructor(options: FileReplicaClientOptions) {
@@ -88,7 +91,7 @@ export class FileReplicaClient implements ReplicaClient {
   /** The replica's directory, while it lies on a file system of this machine alone (known on Linux), and a subclass does not read files in its own way. */
   async localDirectory(): Promise<string | undefined> {
     if (this.openLTXFile !== FileReplicaClient.prototype.openLTXFile) return undefined;
-    return (await isOnLocalFileSystem(this.path)) ? this.path : undefined;
+    return (this.#isLocal ?? (await isOnLocalFileSystem(this.path))) ? this.path : undefined;
   }
 
   async writeLTXFile(ref: LTXFileRef, data: AsyncIterable<Uint8Array>, options: WriteOptions = {}): Promise<LTXFileInfo> {
@@ -97,11 +100,14 @@ export class FileReplicaClient implements ReplicaClient {
     await this.#ensureLevel(dirname(path));
     try {
       const { createOnly = false, signal } = options;
-      const { size, timestampMs } = await writeFileAtomically(path, data, this.#ownership, { createOnly, signal });
+      this.#isLocal ??= await isOnLocalFileSystem(this.path);
+      const calls = this.#isLocal ? BRIEF_CALLS_HERE : BRIEF_CALLS_ELSEWHERE;
+      const { size, timestampMs } = await writeFileAtomically(path, data, { ownership: this.#ownership, calls, createOnly, signal });
       return { level: ref.level, minTXID: ref.minTXID, maxTXID: ref.maxTXID, size, createdAt: new Date(timestampMs) };
     } catch (error) {
-      // Someone may have removed the directory; the next write makes it again.
+      // Someone may have removed the directory; the next write makes it again, and it may lie elsewhere.
       this.#ensured.clear();
+      this.#isLocal = undefined;
       throw error;
     }
   }
@@ -122,6 +128,7 @@ export class FileReplicaClient implements ReplicaClient {
   async deleteAll(options: CallOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
     this.#ensured.clear();
+    this.#isLocal = undefined;
     await deleteLevels(this.path, options.signal);
   }
 

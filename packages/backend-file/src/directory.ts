@@ -1,7 +1,7 @@
 import { chmod, chown, lstat, mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type FileOwner, systemErrorCode } from "@ls/core/backend-kit";
-import { closeDescriptor, openDescriptor, syncDescriptor } from "./descriptors.js";
+import { BRIEF_CALLS_ELSEWHERE, type BriefCalls, syncDescriptor } from "./descriptors.js";
 
 /** Mode and owner of what is created; `owner` as the source database's, else private to this user. */
 export interface Ownership {
@@ -55,9 +55,15 @@ async function createDirectory(path: string, ownership: Ownership): Promise<bool
   return true;
 }
 
+interface ModeAndOwner {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
 /** A file that is open, or a directory by its path. */
 interface Made {
-  stat(): Promise<{ readonly mode: number; readonly uid: number; readonly gid: number }>;
+  stat(): Promise<ModeAndOwner> | ModeAndOwner;
   chmod(mode: number): Promise<void>;
   chown(uid: number, gid: number): Promise<void>;
 }
@@ -84,12 +90,12 @@ async function makeDirectory(path: string, { directoryMode }: Ownership): Promis
 }
 
 /** Makes the entries of a directory durable. Windows has no such call, and orders them itself. */
-export async function syncDirectory(path: string): Promise<void> {
+export async function syncDirectory(path: string, calls: BriefCalls = BRIEF_CALLS_ELSEWHERE): Promise<void> {
   if (process.platform === "win32") return;
-  const fd = await openDescriptor(path, "r");
+  const fd = await calls.openDirectory(path);
   try {
     await syncDescriptor(fd);
   } finally {
-    await closeDescriptor(fd);
+    await calls.close(fd);
   }
 }

@@ -2,7 +2,7 @@ import { link, lstat, rename, rm, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { fileSystemError, LSError, nextChunk, systemErrorCode } from "@ls/core/backend-kit";
 import { decodeLTXHeader, LTX_HEADER_SIZE } from "@ls/ltx";
-import { chmodDescriptor, chownDescriptor, closeDescriptor, openDescriptor, setTimes, statDescriptor, syncDescriptor, writeAll } from "./descriptors.js";
+import { type BriefCalls, chmodDescriptor, chownDescriptor, closeDescriptor, openDescriptor, setTimes, syncDescriptor, writeAll } from "./descriptors.js";
 import { type Ownership, own, syncDirectory } from "./directory.js";
 import { tempPathFor } from "./layout.js";
 import { WriteBuffer } from "./write-buffer.js";
@@ -16,6 +16,17 @@ export interface WrittenFile {
   readonly timestampMs: number;
 }
 
+interface FillSettings {
+  readonly ownership: Ownership;
+  /** How the file system is asked what it knows at once. */
+  readonly calls: BriefCalls;
+  readonly signal: AbortSignal | undefined;
+}
+
+export interface WriteSettings extends FillSettings {
+  readonly createOnly: boolean;
+}
+
 /**
  * Writes `data` to `path`, all or nothing: into a temporary file beside it that is complete, durable and carries its times
  * before the name appears. The directory must exist.
@@ -23,16 +34,15 @@ export interface WrittenFile {
 export async function writeFileAtomically(
   path: string,
   data: AsyncIterable<Uint8Array>,
-  ownership: Ownership,
-  options: { readonly createOnly: boolean; readonly signal: AbortSignal | undefined },
+  { ownership, calls, createOnly, signal }: WriteSettings,
 ): Promise<WrittenFile> {
   const temp = tempPathFor(path);
   // Exclusive creation refuses a symbolic link that someone may have put there.
   const fd = await storage("create", temp, () => openDescriptor(temp, "wx", ownership.fileMode));
   try {
-    const written = await fill(fd, temp, data, ownership, options.signal);
-    await publish(temp, path, options.createOnly);
-    await storage("sync", dirname(path), () => syncDirectory(dirname(path)));
+    const written = await fill(fd, temp, data, { ownership, calls, signal });
+    await publish(temp, path, createOnly);
+    await storage("sync", dirname(path), () => syncDirectory(dirname(path), calls));
     return written;
   } catch (error) {
     await rm(temp, { force: true }).catch(() => {
@@ -42,12 +52,12 @@ export async function writeFileAtomically(
   }
 }
 
-async function fill(fd: number, temp: string, data: AsyncIterable<Uint8Array>, ownership: Ownership, signal: AbortSignal | undefined): Promise<WrittenFile> {
+async function fill(fd: number, temp: string, data: AsyncIterable<Uint8Array>, { ownership, calls, signal }: FillSettings): Promise<WrittenFile> {
   const gathered = new WriteBuffer();
   try {
     await storage("set the mode of", temp, () =>
       own(ownership, ownership.fileMode, {
-        stat: () => statDescriptor(fd),
+        stat: () => calls.stat(fd),
         chmod: (mode) => chmodDescriptor(fd, mode),
         chown: (uid, gid) => chownDescriptor(fd, uid, gid),
       }),
@@ -84,7 +94,7 @@ async function fill(fd: number, temp: string, data: AsyncIterable<Uint8Array>, o
     return { size, timestampMs };
   } finally {
     gathered.dispose();
-    await closeDescriptor(fd);
+    await calls.close(fd);
   }
 }
 
@@ -145,9 +155,11 @@ function checkedHeader(header: Uint8Array, path: string): { readonly timestampMs
 }
 
 /** Runs a file system step; its failure becomes an LSError, or `LS_CONFLICT` where `exclusiveFor` is being claimed. */
-function storage<T>(operation: string, path: string, step: () => Promise<T>, exclusiveFor?: string): Promise<T> {
-  return step().catch((error: unknown) => {
+async function storage<T>(operation: string, path: string, step: () => Promise<T>, exclusiveFor?: string): Promise<T> {
+  try {
+    return await step();
+  } catch (error) {
     if (exclusiveFor !== undefined && systemErrorCode(error) === "EEXIST") throw conflict(exclusiveFor);
     throw fileSystemError(error, operation, path);
-  });
+  }
 }
