@@ -1,5 +1,5 @@
+import { DueQueue } from "../concurrency/due-queue.js";
 import type { Clock } from "./clock.js";
-import { DueQueue } from "./due-queue.js";
 
 /** Something that has work from time to time. */
 export interface Due {

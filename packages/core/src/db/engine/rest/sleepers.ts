@@ -1,3 +1,5 @@
+import { DueQueue } from "../../../concurrency/due-queue.js";
+
 /** Pace of the timer that all resting databases of a thread share, ms. */
 const TICK_MS = 500;
 
@@ -9,18 +11,13 @@ export interface Sleeper {
   look(): void;
 }
 
-interface Due {
-  readonly sleeper: Sleeper;
-  /** As `performance.now()`. */
-  at: number;
-}
-
-const sleepers = new Map<Sleeper, Due>();
+/** By the moment of their next look, as `performance.now()`. */
+const sleepers: DueQueue<Sleeper> = new DueQueue();
 let timer: NodeJS.Timeout | undefined;
 
 export function addSleeper(sleeper: Sleeper): void {
   // Spread out: those that begin to rest together are not looked at together.
-  sleepers.set(sleeper, { sleeper, at: performance.now() + sleeper.everyMs() * (0.5 + Math.random() / 2) });
+  sleepers.set(sleeper, performance.now() + sleeper.everyMs() * (0.5 + Math.random() / 2));
   timer ??= setInterval(lookAtDue, TICK_MS);
 }
 
@@ -34,9 +31,8 @@ export function removeSleeper(sleeper: Sleeper): void {
 
 function lookAtDue(): void {
   const now = performance.now();
-  for (const due of sleepers.values()) {
-    if (now < due.at) continue;
-    due.at = now + due.sleeper.everyMs();
-    due.sleeper.look();
+  for (let sleeper = sleepers.takeDue(now); sleeper !== undefined; sleeper = sleepers.takeDue(now)) {
+    sleepers.set(sleeper, now + sleeper.everyMs());
+    sleeper.look();
   }
 }
