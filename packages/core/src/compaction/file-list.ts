@@ -42,7 +42,9 @@ export class FileList implements Iterable<LTXFileInfo> {
   endingAbove(txid: TXID): LTXFileInfo[] {
     let from = this.length;
     while (from > 0 && this.#maxTXIDAt((from - 1) * WIDTH) > txid) from--;
-    return Array.from({ length: this.length - from }, (_, i) => this.#fileAt((from + i) * WIDTH));
+    const files: LTXFileInfo[] = [];
+    for (let place = from; place < this.length; place++) files.push(this.#fileAt(place * WIDTH));
+    return files;
   }
 
   /** Highest TXID that a file ends at; 0n = there is none. */

@@ -28,22 +28,25 @@ export async function publish(client: ReplicaClient, file: StagedFile, { doubtfu
     const stored = await lookAt(client, file, signal);
     if (stored !== "absent") return settle(file, stored);
   }
-  let sourceError: unknown;
-  const source = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
-    try {
-      yield* readStagedFile(file.path, file.size, signal);
-    } catch (error) {
-      sourceError = error;
-      throw error;
-    }
-  };
+  const failures: unknown[] = [];
   try {
-    await client.writeLTXFile(ref, source(), { createOnly: client.capabilities.createOnly, sizeHint: file.size, signal });
+    const source = readNoting(failures, file, signal);
+    await client.writeLTXFile(ref, source, { createOnly: client.capabilities.createOnly, sizeHint: file.size, signal });
   } catch (error) {
     // A local failure is not the service's, however the client words it.
-    if (sourceError !== undefined) throw sourceError;
+    if (failures.length > 0) throw failures[0];
     if (!isLSError(error, "LS_CONFLICT")) throw error;
     settle(file, await lookAt(client, file, signal), error);
+  }
+}
+
+/** The bytes of a staged file; an error of reading it is kept as well. A function of its own: one made for each upload costs more than what it does. */
+async function* readNoting(failures: unknown[], { path, size }: StagedFile, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* readStagedFile(path, size, signal);
+  } catch (error) {
+    failures.push(error);
+    throw error;
   }
 }
 

@@ -1,4 +1,18 @@
-import { chmodSync, chownSync, closeSync, fchmodSync, fchownSync, fsync, fsyncSync, futimesSync, openSync, renameSync, unlinkSync, writeSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  fsync,
+  fsyncSync,
+  futimesSync,
+  openSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
 import type { FileOwner } from "../../replica-client.js";
@@ -27,9 +41,7 @@ export class AtomicFileWriter {
     this.#temp = path + TEMP_SUFFIX;
     this.#fd = attempt("create", this.#temp, () => openSync(this.#temp, "w", owner.mode));
     try {
-      // The umask took bits away at open.
-      fchmodSync(this.#fd, owner.mode);
-      fchownSync(this.#fd, owner.uid, owner.gid);
+      giveDescriptor(this.#fd, owner);
     } catch {
       // Only root gives files away, and some file systems know no modes: the file stays the process's own.
     }
@@ -94,6 +106,13 @@ export class AtomicFileWriter {
     this.#open = false;
     closeSync(this.#fd);
   }
+}
+
+/** Mostly a new file has its mode and owner, unless the umask took bits away: a look costs less than two orders. */
+function giveDescriptor(fd: number, { mode, uid, gid }: FileOwner): void {
+  const is = fstatSync(fd);
+  if ((is.mode & 0o7777) !== mode) fchmodSync(fd, mode);
+  if (is.uid !== uid || is.gid !== gid) fchownSync(fd, uid, gid);
 }
 
 /** Writes a whole small file at once. */
