@@ -54,14 +54,14 @@ const MAX_HISTORY_PASS_MS = 60 * 60_000;
 export function planAgenda(question: AgendaQuestion): Agenda {
   const { memory, nowMs } = question;
   memory.clock(nowMs);
-  const merges = question.settings.levels.map((level) => ({ level, plan: planLevel(question, level.level) }));
-  const isBlocked = merges.some(({ plan }) => plan.status === "blocked");
-  const entries = [
-    ...merges.map(({ level, plan }) => mergeEntry(question, level, plan)),
-    snapshotEntry(question, isBlocked),
-    l0RetentionEntry(question),
-    historyRetentionEntry(question),
-  ];
+  const entries: (Entry | undefined)[] = [];
+  let isBlocked = false;
+  for (const level of question.settings.levels) {
+    const plan = planLevel(question, level.level);
+    if (plan.status === "blocked") isBlocked = true;
+    entries.push(mergeEntry(question, level, plan));
+  }
+  entries.push(snapshotEntry(question, isBlocked), l0RetentionEntry(question), historyRetentionEntry(question));
   let nextMs: number | undefined;
   for (const entry of entries) {
     if (entry === undefined) continue;
@@ -75,11 +75,10 @@ function planLevel({ inventory, settings, memory }: AgendaQuestion, level: numbe
   return planMerge({ listing: inventory, level, isUsable: memory.isUsable, takesSnapshots: settings.snapshotIntervalMs > 0 });
 }
 
-/** Due when the window has ended that the second waiting file was made in: until there was one, the first had nothing to be merged with. */
+/** Due when the window has ended in which there came to be enough files. */
 function mergeEntry({ memory, nowMs }: AgendaQuestion, { level, intervalMs }: MergedLevel, plan: MergePlan): Entry | undefined {
-  const second = plan.status === "merge" ? plan.files[1] : undefined;
-  if (plan.status !== "merge" || second === undefined) return undefined;
-  const dueMs = windowEnd(agedFrom(second.createdAt, memory.lastMs(level), nowMs), intervalMs) + spread(memory, intervalMs);
+  if (plan.status !== "merge") return undefined;
+  const dueMs = windowEnd(agedFrom(plan.last.createdAt, memory.lastMs(level), nowMs), intervalMs) + spread(memory, intervalMs);
   return { atMs: Math.max(dueMs, memory.notBeforeMs("merge")), task: { kind: "merge", level, files: plan.files } };
 }
 

@@ -55,23 +55,34 @@ describe("level 1", () => {
 
 describe("levels above", () => {
   test.each<[string, string, string, Case?]>([
-    ["begins where the level below begins", "9/1-1 1/2-5 1/6-9", "1/2-5 1/6-9"],
-    ["[D18] a lone file waits for company", "9/1-1 1/2-5", "nothing-new"],
-    ["a lone file further up too", "9/1-1 2/2-5 1/2-5 1/6-9", "nothing-new"],
-    ["goes on where it ended", "9/1-1 2/2-5 1/2-5 1/6-9 1/10-11", "1/6-9 1/10-11"],
-    ["[D8] takes the longest of overlapping files", "9/1-1 1/2-5 1/2-8 1/9-10", "1/2-8 1/9-10"],
-    ["[D8] passes over a file inside another", "9/1-1 1/2-9 1/4-5 1/10-12", "1/2-9 1/10-12"],
-    ["[D8] takes files that overlap in part", "9/1-1 1/2-9 1/8-12 1/13-14", "1/2-9 1/8-12 1/13-14"],
-    ["prefers the file that begins there", "9/1-1 2/2-5 1/2-5 1/4-7 1/6-9 1/10-12", "1/6-9 1/10-12"],
-    ["takes one that begins before, where none begins there", "9/1-1 2/2-5 1/4-9 1/10-12", "1/4-9 1/10-12"],
-    ["starts again with the file that the snapshot ends in", "9/1-15 2/2-9 1/14-16 1/17-18", "1/14-16 1/17-18"],
-    ["follows a level below that started again", "9/1-20 2/2-9 1/2-9 1/21-25 1/26-30", "1/21-25 1/26-30"],
-    ["leaves a lone file before a hole", "9/1-20 2/2-9 1/10-12 1/21-25 1/26-30", "1/21-25 1/26-30"],
+    ["begins where the level below begins", "9/1-1 1/2-5 1/6-9 1/10-11 1/12-12", "1/2-5 1/6-9 1/10-11 1/12-12"],
+    ["[D18] three files wait for a fourth", "9/1-1 1/2-5 1/6-9 1/10-11", "nothing-new"],
+    ["three files further up too", "9/1-1 2/2-5 1/2-5 1/6-9 1/10-11 1/12-12", "nothing-new"],
+    ["goes on where it ended", "9/1-1 2/2-5 1/2-5 1/6-9 1/10-11 1/12-12 1/13-15", "1/6-9 1/10-11 1/12-12 1/13-15"],
+    ["takes all there are", "9/1-1 1/2-2 1/3-3 1/4-4 1/5-5 1/6-6", "1/2-2 1/3-3 1/4-4 1/5-5 1/6-6"],
+    ["[D8] takes the longest of overlapping files", "9/1-1 1/2-5 1/2-8 1/9-10 1/11-11 1/12-12", "1/2-8 1/9-10 1/11-11 1/12-12"],
+    ["[D8] passes over a file inside another", "9/1-1 1/2-9 1/4-5 1/10-12 1/13-13 1/14-14", "1/2-9 1/10-12 1/13-13 1/14-14"],
+    ["[D8] and counts it for nothing", "9/1-1 1/2-9 1/4-5 1/10-12 1/13-13", "nothing-new"],
+    ["[D8] takes files that overlap in part", "9/1-1 1/2-9 1/8-12 1/13-14 1/15-15", "1/2-9 1/8-12 1/13-14 1/15-15"],
+    ["prefers the file that begins there", "9/1-1 2/2-5 1/2-5 1/4-7 1/6-9 1/10-12 1/13-13 1/14-14", "1/6-9 1/10-12 1/13-13 1/14-14"],
+    ["takes one that begins before, where none begins there", "9/1-1 2/2-5 1/4-9 1/10-12 1/13-13 1/14-14", "1/4-9 1/10-12 1/13-13 1/14-14"],
+    ["starts again with the file that the snapshot ends in", "9/1-15 2/2-9 1/14-16 1/17-18 1/19-19 1/20-20", "1/14-16 1/17-18 1/19-19 1/20-20"],
+    ["follows a level below that started again", "9/1-20 2/2-9 1/2-9 1/21-25 1/26-30 1/31-31 1/32-32", "1/21-25 1/26-30 1/31-31 1/32-32"],
+    ["leaves too few before a hole", "9/1-20 2/2-9 1/10-11 1/12-12 1/13-13 1/21-25 1/26-30 1/31-31 1/32-32", "1/21-25 1/26-30 1/31-31 1/32-32"],
     ["is blocked by a damaged file", "9/1-1 2/2-9 1/10-12 1/13-15 1/16-18", "blocked 10-12", { bad: ["1/10-12"] }],
     ["a hole that a later snapshot holds blocks nothing", "9/1-25 2/2-9 1/21-25 1/26-30", "nothing-new"],
   ])("%s", (_, list, expected, given) => {
     expect(outcome(2, list, given)).toBe(expected);
   });
+});
+
+test("there are enough files since the one that made them so was written", () => {
+  const last = (level: number, list: string): string => {
+    const plan = planMerge({ listing: new Inventory(files(...list.split(" "))), level, isUsable: () => true, takesSnapshots: true });
+    return plan.status === "merge" ? name(plan.last) : plan.status;
+  };
+  expect(last(1, "9/1-1 0/2-2 0/3-3 0/4-4")).toBe("0/3-3");
+  expect(last(2, "9/1-1 1/2-2 1/3-3 1/4-4 1/5-5 1/6-6")).toBe("1/5-5");
 });
 
 describe("memory", () => {

@@ -24,16 +24,20 @@ export interface MergeQuestion {
 }
 
 export type MergePlan =
-  /** Oldest first; the result covers the first one's minTXID to the last one's maxTXID. */
-  | { readonly status: "merge"; readonly files: readonly LTXFileInfo[] }
+  /** Oldest first; the result covers the first one's minTXID to the last one's maxTXID. There are enough of them since `last` was written. */
+  | { readonly status: "merge"; readonly files: readonly LTXFileInfo[]; readonly last: LTXFileInfo }
   | { readonly status: "nothing-new" }
   /** The first snapshot comes first. */
   | { readonly status: "await-snapshot" }
   /** Files are missing or damaged, and no snapshot holds what they held: only one that reaches `missing.maxTXID` lets the level go on. */
   | { readonly status: "blocked"; readonly missing: TXIDRange };
 
-/** A lone file stays where it is: copied up by itself it would only be stored once more. */
-const FEWEST = 2;
+/**
+ * A lone level-0 file stays where it is: copied up by itself it would only be stored once more. Two are merged, because level 0 goes, and its times
+ * with it. Files of the levels above stay as long as those that are made of them: these only spare a restore some requests, and four are worth one.
+ */
+const FEWEST_OF_LEVEL_0 = 2;
+const FEWEST = 4;
 const NOTHING_NEW: MergePlan = { status: "nothing-new" };
 
 export function planMerge({ listing, level, isUsable, takesSnapshots }: MergeQuestion): MergePlan {
@@ -46,12 +50,14 @@ export function planMerge({ listing, level, isUsable, takesSnapshots }: MergeQue
     .level(level - 1)
     .endingAbove(reached)
     .filter(isUsable);
+  const fewest = level - 1 === L0_LEVEL ? FEWEST_OF_LEVEL_0 : FEWEST;
   const start = startOf(level, reached, usable, snapshotEnds, takesSnapshots);
   if (start === undefined) return { status: "await-snapshot" };
 
   for (const from of [start, ...snapshotEnds.map((end) => end + 1n).filter((txid) => txid > start)]) {
     const run = runFrom(usable, from);
-    if (run.length >= FEWEST) return { status: "merge", files: run.slice(0, fittingCount(run)) };
+    const last = run[fewest - 1];
+    if (last !== undefined) return { status: "merge", files: run.slice(0, fittingCount(run)), last };
   }
 
   const covered = runFrom(usable, start).at(-1)?.maxTXID ?? start - 1n;

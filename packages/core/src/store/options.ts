@@ -8,7 +8,7 @@ import { type HeartbeatURL, heartbeatURLOf } from "./heartbeat-url.js";
 
 /** Options of a `Store`. Times are in milliseconds. */
 export interface StoreOptions {
-  /** Levels that files are merged into; a lone file waits for a second one. Default: level 1 every 30 s, 2 every 5 min, 3 every hour. `[{ level: 0 }]` = nothing is compacted. */
+  /** Levels that files are merged into: level 1 from two files on, the others from four. Default: level 1 every 30 s, 2 every 5 min, 3 every hour. `[{ level: 0 }]` = nothing is compacted. */
   readonly levels?: readonly CompactionLevel[] | undefined;
   /** How old the newest snapshot may get before the next one, if anything changed: 0, or 10 ms to ten years. Default 24 h; 0 = no snapshots. */
   readonly snapshotIntervalMs?: number | undefined;
