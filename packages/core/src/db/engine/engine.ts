@@ -17,7 +17,7 @@ import { LOOK_MS } from "./pace.js";
 import { unlessBusy, withCode } from "./request-errors.js";
 import { Rest } from "./rest/rest.js";
 import { Turns } from "./turns.js";
-import { DatabaseWatch } from "./watch.js";
+import { DatabaseWatch, VISIBLE_MS } from "./watch.js";
 
 /** The page table goes to disk at most this often (and at close). */
 const TABLE_SAVE_MS = 60_000;
@@ -65,13 +65,13 @@ export class Engine {
     this.#gate = gateVersion(driver.sqliteVersion);
     this.#hold = new LocalHold(settings, driver);
     this.#hindrance = new Hindrance(settings, emit, () => this.#hold.known?.staged.unacknowledgedBytes ?? 0);
-    this.#watch = new DatabaseWatch(
-      settings.path,
-      () => {
+    this.#watch = new DatabaseWatch(settings.path, {
+      onWake: () => {
         if (!this.#rest.isWanted) this.#turns.wake();
       },
-      () => this.#turns.schedule(),
-    );
+      delayMs: () => (this.#rest.resting ? this.#rest.noticeMs : VISIBLE_MS),
+      onBusy: () => this.#turns.schedule(),
+    });
     this.#turns = new Turns(this.#queue, {
       nextDue: () => this.#nextDue(),
       work: (woken, slicer) => this.#work(woken, slicer),

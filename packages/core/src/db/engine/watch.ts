@@ -5,8 +5,17 @@ import { watchFiles } from "./directory-watch.js";
 /** More wake-ups than this within {@link WINDOW_MS} and watching costs more than looking every 50 ms (measured: 15–20 % of a core at 10,000 commits/s). */
 const BUSY_WAKES = 40;
 const WINDOW_MS = 100;
-/** SQLite makes a commit visible just after its last write: without a second look the newest commit waits for the next event. */
-const SECOND_LOOK_MS = 1;
+/** SQLite makes a commit visible just after its last write: a look at its first event would find nothing, and the commit wait for the next one. */
+export const VISIBLE_MS = 1;
+
+export interface WatchHandlers {
+  /** Something has happened. */
+  readonly onWake: () => void;
+  /** How long after the first event {@link WatchHandlers.onWake} follows, for all that happened by then, ms. */
+  readonly delayMs: () => number;
+  /** Events came too fast; the watch has stopped itself. */
+  readonly onBusy: () => void;
+}
 
 /**
  * Wakes the engine when something happens to the database or its WAL. It watches the directory: a watch on `-wal` dies
@@ -15,18 +24,15 @@ const SECOND_LOOK_MS = 1;
  */
 export class DatabaseWatch {
   readonly #path: string;
-  readonly #onWake: () => void;
-  readonly #onBusy: () => void;
+  readonly #handlers: WatchHandlers;
   #end: (() => void) | undefined;
-  #secondLook: NodeJS.Timeout | undefined;
+  #wakeUp: NodeJS.Timeout | undefined;
   #windowStart = 0;
   #wakes = 0;
 
-  /** @param onBusy events came too fast; the watch has stopped itself. */
-  constructor(path: string, onWake: () => void, onBusy: () => void) {
+  constructor(path: string, handlers: WatchHandlers) {
     this.#path = path;
-    this.#onWake = onWake;
-    this.#onBusy = onBusy;
+    this.#handlers = handlers;
   }
 
   get active(): boolean {
@@ -48,13 +54,13 @@ export class DatabaseWatch {
   stop(): void {
     this.#end?.();
     this.#end = undefined;
-    clearTimeout(this.#secondLook);
-    this.#secondLook = undefined;
+    clearTimeout(this.#wakeUp);
+    this.#wakeUp = undefined;
   }
 
   #onEvent(): void {
     // One commit makes several events; one wake-up follows them all.
-    if (this.#secondLook !== undefined) return;
+    if (this.#wakeUp !== undefined) return;
     const now = performance.now();
     if (now - this.#windowStart > WINDOW_MS) {
       this.#windowStart = now;
@@ -62,12 +68,12 @@ export class DatabaseWatch {
     }
     if (++this.#wakes > BUSY_WAKES) {
       this.stop();
-      this.#onBusy();
+      this.#handlers.onBusy();
       return;
     }
-    this.#secondLook = setTimeout(() => {
-      this.#secondLook = undefined;
-      this.#onWake();
-    }, SECOND_LOOK_MS);
+    this.#wakeUp = setTimeout(() => {
+      this.#wakeUp = undefined;
+      this.#handlers.onWake();
+    }, this.#handlers.delayMs());
   }
 }

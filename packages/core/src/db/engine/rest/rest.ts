@@ -18,8 +18,11 @@ import { addSleeper, removeSleeper, type Sleeper } from "./sleepers.js";
 const RETRY_MS = 5000;
 /** Files that were touched while they were to settle get another chance after this time, ms. */
 const UNSETTLED_MS = 500;
-/** Something has happened to the files of a resting database: before it is taken up, whoever opens, commits and closes has the time to do so, ms. */
-const CALM_MS = 50;
+/**
+ * Something has happened to the files of a resting database: before it is looked at, and again before it is taken up, whoever opens, commits and
+ * closes has the time to do so, ms.
+ */
+const CALM_MS = 25;
 /** A resting database that is just being closed is waited for no longer than this, ms. */
 const CLOSING_MS = 250;
 /** Files are looked at this often while their directory is watched, ms: that is only for what the watch may have lost. */
@@ -43,7 +46,7 @@ export interface RestParts {
 
 /** Something has happened to the files of a resting database. */
 interface Notice {
-  /** When that was noticed first, as `performance.now()`, and in ms since the epoch. */
+  /** When that was noticed, as `performance.now()`, and when it happened at the earliest, in ms since the epoch. */
   readonly at: number;
   readonly atMs: number;
   /** The files at the last look, and when that was. */
@@ -103,6 +106,11 @@ export class Rest {
   /** Whether it is going to be taken up, so that more that happens to its files changes nothing. */
   get isWanted(): boolean {
     return this.#resting?.notice !== undefined;
+  }
+
+  /** How long after the first event a resting database is looked at, ms: looks while somebody is at work tell nothing. */
+  get noticeMs(): number {
+    return Math.min(CALM_MS, this.#parts.settings.syncIntervalMs / 4);
   }
 
   /** Whether it rests and is known, by a look at the files, to be in the state in which it was let go of. */
@@ -203,8 +211,9 @@ export class Rest {
     const now = performance.now();
     const stamp = this.#stamp(resting.walPath);
     if (resting.notice === undefined && !sameState(resting.stamp, stamp)) {
-      resting.notice = { at: now, atMs: Date.now(), stamp, lookedAt: now };
-      this.#blockedUntil = Math.max(this.#blockedUntil, now + Math.min(CALM_MS, this.#parts.settings.syncIntervalMs / 2));
+      const { noticeMs } = this;
+      resting.notice = { at: now, atMs: Date.now() - noticeMs, stamp, lookedAt: now };
+      this.#blockedUntil = Math.max(this.#blockedUntil, now + noticeMs);
     }
     if (resting.notice === undefined || now < this.#blockedUntil) return;
     try {
