@@ -12,7 +12,7 @@ export const L = [
   mutation(
     "L6",
     "backend-file/src/write-file.ts",
-    "    gathered.dispose();\n    await closeDescriptor(fd);\n",
+    "    gathered.dispose();\n    await calls.close(fd);\n",
     "    gathered.dispose();\n",
     "interop/test/census.test.ts",
   ),
