@@ -26,7 +26,7 @@ const CALM_MS = 25;
 /** A resting database that is just being closed is waited for no longer than this, ms. */
 const CLOSING_MS = 250;
 /** Files are looked at this often while their directory is watched, ms: that is only for what the watch may have lost. */
-const WATCHED_POLL_MS = 15_000;
+const WATCHED_POLL_MS = 30_000;
 
 export interface RestParts {
   readonly settings: EngineSettings;
