@@ -69,7 +69,7 @@ export class Engine {
       onWake: () => {
         if (!this.#rest.isWanted) this.#turns.wake();
       },
-      delayMs: () => (this.#rest.resting ? this.#rest.noticeMs : VISIBLE_MS),
+      delayMs: () => (this.#rest.resting ? this.#rest.heard() : VISIBLE_MS),
       onBusy: () => this.#turns.schedule(),
     });
     this.#turns = new Turns(this.#queue, {

@@ -12,6 +12,7 @@ import { IdleTime } from "./awake.js";
 import { type FilesStamp, isFine, sameFiles, sameState, stampFiles } from "./files-stamp.js";
 import { glance } from "./glance.js";
 import { APART_MS, decideRest, decideWake, type RestDecision } from "./rest-decision.js";
+import { nextRound } from "./rounds.js";
 import { addSleeper, removeSleeper, type Sleeper } from "./sleepers.js";
 
 /** A database that could not be let go of, or not be taken up, is left alone for so long, ms. */
@@ -46,7 +47,7 @@ export interface RestParts {
 
 /** Something has happened to the files of a resting database. */
 interface Notice {
-  /** When that was noticed, as `performance.now()`, and when it happened at the earliest, in ms since the epoch. */
+  /** When that was noticed, as `performance.now()`, and when it was heard of first, in ms since the epoch. */
   readonly at: number;
   readonly atMs: number;
   /** The files at the last look, and when that was. */
@@ -63,6 +64,8 @@ interface Resting extends Sleeper {
   /** The files in the state that is known, and since when it is. */
   stamp: FilesStamp;
   knownSince: number;
+  /** When something began to happen of which nothing is known yet, ms since the epoch. */
+  heardMs: number | undefined;
   /** It is to be looked at, or taken up, as soon as possible. */
   notice: Notice | undefined;
   /** It could not be taken up. */
@@ -108,8 +111,15 @@ export class Rest {
     return this.#resting?.notice !== undefined;
   }
 
-  /** How long after the first event a resting database is looked at, ms: looks while somebody is at work tell nothing. */
-  get noticeMs(): number {
+  /** Something begins to happen to the files of a resting database. @returns how long after that it is to be looked at, ms: see {@link nextRound} */
+  heard(): number {
+    const { path, syncIntervalMs } = this.#parts.settings;
+    const now = performance.now();
+    if (this.#resting !== undefined) this.#resting.heardMs ??= Date.now();
+    return nextRound(path, { now, earliestMs: now + this.#calmMs, syncIntervalMs }) - now;
+  }
+
+  get #calmMs(): number {
     return Math.min(CALM_MS, this.#parts.settings.syncIntervalMs / 4);
   }
 
@@ -194,6 +204,7 @@ export class Rest {
       since: now,
       stamp,
       knownSince: now,
+      heardMs: undefined,
       notice: undefined,
       refused: false,
       held: false,
@@ -210,10 +221,11 @@ export class Rest {
     if (resting === undefined) return;
     const now = performance.now();
     const stamp = this.#stamp(resting.walPath);
+    const { heardMs } = resting;
+    resting.heardMs = undefined;
     if (resting.notice === undefined && !sameState(resting.stamp, stamp)) {
-      const { noticeMs } = this;
-      resting.notice = { at: now, atMs: Date.now() - noticeMs, stamp, lookedAt: now };
-      this.#blockedUntil = Math.max(this.#blockedUntil, now + noticeMs);
+      resting.notice = { at: now, atMs: heardMs ?? Date.now(), stamp, lookedAt: now };
+      this.#blockedUntil = Math.max(this.#blockedUntil, now + this.#calmMs);
     }
     if (resting.notice === undefined || now < this.#blockedUntil) return;
     try {
@@ -260,6 +272,7 @@ export class Rest {
     resting.stamp = stamp;
     resting.knownSince = performance.now();
     resting.notice = undefined;
+    resting.heardMs = undefined;
     resting.refused = false;
     resting.held = true;
     this.acknowledged();
