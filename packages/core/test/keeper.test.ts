@@ -12,18 +12,18 @@ const unavailable = new LSError("LS_STORAGE_UNAVAILABLE", "down", { retryable: t
 const denied = new LSError("LS_STORAGE_DENIED", "refused");
 
 describe(`keeping (seed ${seed})`, () => {
-  test("levels, snapshot and retention of a minute, byte for byte", async () => {
+  test("levels, snapshot and retention of a minute and a half, byte for byte", async () => {
     const kept = new Kept(seed);
     await kept.attach();
-    await kept.run(65);
+    await kept.run(95);
     expect(await kept.names(9)).toBe("1-1");
-    expect(await kept.names(1)).toBe("2-30 31-60");
+    expect(await kept.names(1)).toBe("2-30 31-60 61-90");
     await kept.pass(10 * 60_000);
-    expect(await kept.names(1)).toBe("2-30 31-60 61-65");
-    expect(await kept.names(2)).toBe("2-65");
-    expect(await kept.names(0)).toBe("65-65");
-    expect(kept.merged).toEqual([30n, 60n, 65n]);
-    for (const txid of [1n, 30n, 60n, 65n]) await kept.expectRestorable(txid);
+    expect(await kept.names(1)).toBe("2-30 31-60 61-90 91-95");
+    expect(await kept.names(2)).toBe("2-95");
+    expect(await kept.names(0)).toBe("95-95");
+    expect(kept.merged).toEqual([30n, 60n, 90n, 95n]);
+    for (const txid of [1n, 30n, 60n, 90n, 95n]) await kept.expectRestorable(txid);
     await kept.expectSound();
     expect(kept.of("keeping-failed")).toEqual([]);
     expect(kept.keeper.status()).toMatchObject({ failures: 0, isAppendOnly: false, snapshot: { txid: 1n } });
@@ -150,12 +150,12 @@ describe(`keeping (seed ${seed})`, () => {
   test("[D23] files that another one deleted: a new listing, then on", async () => {
     const kept = new Kept(seed);
     await kept.attach();
-    await kept.run(65);
+    await kept.run(125);
     await kept.memory.deleteLTXFiles([{ level: 1, minTXID: 2n, maxTXID: 30n }]);
     kept.memory.put({ level: 2, minTXID: 2n, maxTXID: 30n }, await kept.history.merged(2n, 30n));
     await kept.pass(10 * 60_000);
     expect(kept.of("relisted")).toHaveLength(1);
-    expect(await kept.names(2)).toBe("2-30 31-65");
+    expect(await kept.names(2)).toBe("2-30 31-125");
     await kept.expectSound();
   });
 
