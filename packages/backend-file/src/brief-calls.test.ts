@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { encodeLTX } from "@ls/ltx";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { skipLoudly } from "../test/skip-loudly.js";
+import { skipLoudly } from "../../../testkit/src/skip.js";
 import { FileReplicaClient } from "./client.js";
 import { BRIEF_CALLS_ELSEWHERE, BRIEF_CALLS_HERE, type BriefCalls } from "./descriptors.js";
 import { ownershipOf } from "./directory.js";
@@ -59,7 +59,7 @@ test.runIf(onPOSIX).each<[string, BriefCalls, number]>([
 });
 
 test.runIf(process.platform === "linux")("which of the two it is is asked when the first file is written, and again after a failure", async () => {
-  if (process.geteuid?.() !== 0) return skipLoudly("a ramfs can only be mounted by root");
+  if (process.geteuid?.() !== 0) return skipLoudly("the right to mount a ramfs", "run the tests as root");
   const root = join(dir, "disk", "replica");
   mkdirSync(dirname(root));
   const client = new FileReplicaClient({ path: root });

@@ -23,7 +23,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { CallCounter } from "../../../testkit/src/call-counter.js";
 import { withGuessedRandom } from "../../../testkit/src/guessed-random.js";
-import { skipLoudly } from "../test/skip-loudly.js";
+import { skipLoudly } from "../../../testkit/src/skip.js";
 import { FileReplicaClient } from "./client.js";
 import { tempPathFor } from "./layout.js";
 
@@ -290,7 +290,7 @@ describe("writing", () => {
   });
 
   test("a full disk is LS_DISK_FULL, leaves nothing, and passes", async () => {
-    if (process.geteuid?.() !== 0) return skipLoudly("a tmpfs of 1 MiB can only be mounted by root");
+    if (process.geteuid?.() !== 0) return skipLoudly("the right to mount a tmpfs of 1 MiB", "run the tests as root");
     const mount = join(dir, "small");
     mkdirSync(mount);
     execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", mount]);

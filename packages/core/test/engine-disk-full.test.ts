@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { TXID } from "@ls/ltx";
 import type Database from "better-sqlite3";
 import { expect, type TestContext, test } from "vitest";
+import { skipLoudly } from "../../../testkit/src/skip.js";
 import { imageOf, openWAL, sleep, TestEngine, TestReplica, tempDirectory, until } from "./harness.js";
 
 /** A database whose meta directory is a small file system of its own: only root can mount one, in a mount namespace or not. */
@@ -19,7 +20,8 @@ class SmallDisk implements Disposable {
       execFileSync("mount", ["-t", "tmpfs", "-o", `size=${1024 * 1024}`, "tmpfs", this.metaPath], { stdio: "ignore" });
     } catch {
       this.#directory[Symbol.dispose]();
-      context.skip("needs the right to mount a tmpfs: run as root");
+      skipLoudly("the right to mount a tmpfs", "run the tests as root");
+      context.skip();
     }
     this.app = openWAL(this.path);
     this.app.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, v)");
