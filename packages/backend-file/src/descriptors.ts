@@ -16,7 +16,7 @@ const statDescriptor = promisify(fstat);
 
 /** Calls for which nobody waits where the disk is this machine's own. */
 export interface BriefCalls {
-  /** Of a file that was not written to since it was synced, or not at all. */
+  /** Of a file that is synced, or of no use any more. */
   close(fd: number): Promise<void> | void;
   stat(fd: number): Promise<Stats> | Stats;
   /** Of a directory in which something was just done. */

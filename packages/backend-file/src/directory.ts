@@ -55,15 +55,9 @@ async function createDirectory(path: string, ownership: Ownership): Promise<bool
   return true;
 }
 
-interface ModeAndOwner {
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-}
-
 /** A file that is open, or a directory by its path. */
 interface Made {
-  stat(): Promise<ModeAndOwner> | ModeAndOwner;
+  stat(): Promise<FileOwner> | FileOwner;
   chmod(mode: number): Promise<void>;
   chown(uid: number, gid: number): Promise<void>;
 }

@@ -66,10 +66,10 @@ export class Engine {
     this.#hold = new LocalHold(settings, driver);
     this.#hindrance = new Hindrance(settings, emit, () => this.#hold.known?.staged.unacknowledgedBytes ?? 0);
     this.#watch = new DatabaseWatch(settings.path, {
+      onBegin: () => (this.#rest.resting ? this.#rest.heard() : VISIBLE_MS),
       onWake: () => {
         if (!this.#rest.isWanted) this.#turns.wake();
       },
-      delayMs: () => (this.#rest.resting ? this.#rest.heard() : VISIBLE_MS),
       onBusy: () => this.#turns.schedule(),
     });
     this.#turns = new Turns(this.#queue, {

@@ -9,10 +9,10 @@ const WINDOW_MS = 100;
 export const VISIBLE_MS = 1;
 
 export interface WatchHandlers {
+  /** Something begins to happen. @returns how long after that {@link WatchHandlers.onWake} follows, for all that happens by then, ms. */
+  readonly onBegin: () => number;
   /** Something has happened. */
   readonly onWake: () => void;
-  /** How long after the first event {@link WatchHandlers.onWake} follows, for all that happened by then, ms. */
-  readonly delayMs: () => number;
   /** Events came too fast; the watch has stopped itself. */
   readonly onBusy: () => void;
 }
@@ -74,6 +74,6 @@ export class DatabaseWatch {
     this.#wakeUp = setTimeout(() => {
       this.#wakeUp = undefined;
       this.#handlers.onWake();
-    }, this.#handlers.delayMs());
+    }, this.#handlers.onBegin());
   }
 }
